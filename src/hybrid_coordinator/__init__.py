@@ -1,0 +1,1 @@
+"""A coordinator between those who ask and the models that answer."""

@@ -1,0 +1,121 @@
+"""What happened: one question, one answer, what became of it and what it is worth."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from hybrid_coordinator.domain.route import Route
+
+
+class AgentType(StrEnum):
+    """Who answered: a model here, a model elsewhere, or nobody (context was handed out for someone else to use)."""
+
+    LOCAL = "local"
+    REMOTE = "remote"
+    CONTEXT_ONLY = "context_only"
+
+
+class OutcomeKind(StrEnum):
+    """What became of an answer."""
+
+    SUCCESS = "success"
+    PARTIAL = "partial"
+    FAILURE = "failure"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of an answer. `user_feedback` is -1, 0, 1 or None when nobody said."""
+
+    kind: OutcomeKind
+    user_feedback: int | None = None
+    iterations: int = 1
+    copied: bool = False
+    modified: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ValueScore:
+    """What an interaction is worth to learn from, in [0, 1], with its parts (each in [0, 1]) and their weights."""
+
+    total: float
+    parts: Mapping[str, float]
+    weights: Mapping[str, float]
+
+    def explain(self) -> str:
+        """`0.86 = 0.40·1.00 outcome + …`: the sum a reader can check."""
+        terms = (f"{self.weights[name]:.2f}·{part:.2f} {name}" for name, part in self.parts.items())
+        return f"{self.total:.2f} = " + " + ".join(terms)
+
+
+@dataclass(frozen=True, slots=True)
+class Interaction:
+    """One question and its answer: the only telemetry there is.
+
+    `context_provided` holds passage ids. Costs are micro-dollars. `tokens_saved` are tokens that would have left this
+    machine and did not; `cost_saved` is their price at the reference remote model. `failure` says why an answer was
+    cut short, and is None for a whole one. `parent_id` links the local half of a local-then-remote answer.
+    """
+
+    id: str
+    created_at: datetime
+    query: str
+    response: str
+    agent_type: AgentType
+    model_used: str
+    context_provided: tuple[str, ...] = ()
+    session_id: str | None = None
+    parent_id: str | None = None
+    input_tokens: int = 0
+    output_tokens: int = 0
+    tokens_used: int = 0
+    latency_ms: int = 0
+    first_token_ms: int | None = None
+    cost: int = 0
+    tokens_saved: int = 0
+    cost_saved: int = 0
+    route: Route | None = None
+    tags: tuple[str, ...] = ()
+    failure: str | None = None
+    outcome: Outcome | None = None
+    settled_at: datetime | None = None
+    value: ValueScore | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """What a person says the right answer would have been. `rating` is -1, 0 or 1."""
+
+    id: str
+    created_at: datetime
+    query: str
+    correction: str
+    rating: int = 0
+    interaction_id: str | None = None
+    tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Sums over a span of time, of whole answers only where a sum needs one."""
+
+    interactions: int = 0
+    local: int = 0
+    remote: int = 0
+    context_only: int = 0
+    failed: int = 0
+    settled: Mapping[str, int] = field(default_factory=dict)
+    feedback: Mapping[int, int] = field(default_factory=dict)
+    high_value: int = 0
+    scored: int = 0
+    mean_value: float | None = None
+    mean_relevance_local: float | None = None
+    input_tokens: int = 0
+    output_tokens: int = 0
+    remote_tokens: int = 0
+    tokens_saved: int = 0
+    cost: int = 0
+    cost_saved: int = 0
+    mean_latency_ms: float | None = None
+    corrections: int = 0

@@ -1,0 +1,187 @@
+"""The doors of the house: what the flows need from outside, in the words of the domain."""
+
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from hybrid_coordinator.domain.interaction import Correction, Interaction, Outcome, Totals, ValueScore
+from hybrid_coordinator.domain.knowledge import (
+    Collection,
+    Draft,
+    EmbedderIdentity,
+    Passage,
+    Payload,
+    Probe,
+    SearchMode,
+    Source,
+    Vector,
+)
+from hybrid_coordinator.domain.query import Delta, Finished, Prompt
+from hybrid_coordinator.domain.route import ModelCard
+
+
+class Clock(Protocol):
+    """Time and names are made by the flow, from here, so that a test can hold both still."""
+
+    def now(self) -> datetime:
+        """The time, aware and in UTC. It may go back."""
+
+    def monotonic(self) -> float:
+        """Seconds that never go back; only differences mean anything."""
+
+    def new_id(self) -> str:
+        """A fresh UUID, as text."""
+
+
+class Model(Protocol):
+    """A thing that answers."""
+
+    @property
+    def card(self) -> ModelCard: ...
+
+    def stream(self, prompt: Prompt) -> AsyncGenerator[Delta | Finished, None]:
+        """Say the answer piece by piece; `Finished` is last and comes once.
+
+        Raises ModelUnavailable, before or between pieces, for anything that is not a whole answer. Closing the
+        generator stops the model.
+        """
+
+    async def check(self) -> None:
+        """Raise ModelUnavailable unless a prompt sent now would be taken. Cheap, and starts nothing."""
+
+    async def aclose(self) -> None:
+        """Let go of connections and processes. Idempotent."""
+
+
+class Embedder(Protocol):
+    """Turns texts into unit vectors."""
+
+    @property
+    def identity(self) -> EmbedderIdentity: ...
+
+    async def embed(self, texts: Sequence[str]) -> list[Vector]:
+        """One unit vector a text, in order. Text past the model's window is cut. Raises ModelUnavailable."""
+
+    async def aclose(self) -> None:
+        """Let go of connections. Idempotent."""
+
+
+class Knowledge(Protocol):
+    """The five collections. Everything that returned is on disk and survives a kill."""
+
+    async def put(self, drafts: Sequence[Draft], vectors: Sequence[Vector]) -> None:
+        """Store passages, replacing those of the same id but keeping their `access_count` and `success_rate`."""
+
+    async def search(
+        self,
+        probe: Probe,
+        collections: Sequence[Collection],
+        *,
+        limit: int,
+        mode: SearchMode = SearchMode.HYBRID,
+    ) -> list[Passage]:
+        """At most `limit` passages over all `collections` together, by descending `score`."""
+
+    async def get(self, ids: Sequence[str]) -> list[Passage]:
+        """The passages of these ids that exist, in the order asked; similarity and score are 0."""
+
+    async def amend(self, changes: Mapping[str, Payload]) -> None:
+        """Merge payload fields into passages by id; ids that are gone are passed over."""
+
+    async def remove(self, ids: Sequence[str]) -> None:
+        """Delete passages; ids that are gone are passed over."""
+
+    async def browse(
+        self, collection: Collection, *, limit: int, after: str | None = None
+    ) -> tuple[list[Passage], str | None]:
+        """A page of a collection in stored order, and the id to go on `after` (None at the end)."""
+
+    async def counts(self) -> Mapping[Collection, int]:
+        """How many passages each collection holds."""
+
+    async def tidy(self) -> None:
+        """Build indexes and reclaim space; may take long, never changes an answer's meaning."""
+
+    async def aclose(self) -> None:
+        """Flush and let go. Idempotent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows of a read-only SQL statement. `truncated` says that there were more than were asked for."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Any, ...], ...]
+    truncated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PassageRecord:
+    """How a passage fared as context: uses with a known outcome, and the credit they earned (0..1 each)."""
+
+    uses: int
+    credit: float
+
+
+class Ledger(Protocol):
+    """The record of interactions and outcomes. Everything that returned survives a kill."""
+
+    async def append(self, interaction: Interaction) -> None:
+        """Record one interaction. Appending the same id twice keeps the first."""
+
+    async def get(self, interaction_id: str) -> Interaction:
+        """One interaction; an unknown id raises NotFound."""
+
+    async def settle(self, interaction_id: str, outcome: Outcome, value: ValueScore, at: datetime) -> Interaction:
+        """Attach an outcome and its value. Settling twice keeps the last; an unknown id raises NotFound."""
+
+    async def credit(self, interaction_id: str, credits: Mapping[str, float]) -> Mapping[str, PassageRecord]:
+        """Say how passages fared in one interaction (replacing what it said before); the new records come back."""
+
+    async def correct(self, correction: Correction) -> None:
+        """Keep a correction."""
+
+    async def recent(
+        self,
+        *,
+        limit: int,
+        session_id: str | None = None,
+        since: datetime | None = None,
+        min_value: float | None = None,
+        outcome: str | None = None,
+    ) -> list[Interaction]:
+        """Interactions that fit, newest first."""
+
+    async def corrections(self, *, limit: int) -> list[Correction]:
+        """Corrections, newest first."""
+
+    async def unfiled(self, *, limit: int) -> list[Interaction]:
+        """Interactions not yet copied into `interaction-history`, oldest first."""
+
+    async def mark_filed(self, ids: Sequence[str]) -> None:
+        """Say that these were copied."""
+
+    async def totals(self, since: datetime | None, *, high_value: float) -> Totals:
+        """Sums since then (None: ever). `high_value` is the threshold from which an interaction counts as such."""
+
+    async def source(self, root: str, path: str) -> Source | None:
+        """What was indexed from this file, or None."""
+
+    async def sources(self, root: str) -> list[Source]:
+        """Everything indexed under a root."""
+
+    async def put_source(self, source: Source) -> None:
+        """Record a file as indexed, replacing what was recorded before."""
+
+    async def remove_source(self, root: str, path: str) -> None:
+        """Forget a file; forgetting twice is fine."""
+
+    async def read(self, statement: str, *, limit: int, timeout_s: float) -> Table:
+        """Run one read-only statement over the documented views.
+
+        Raises RefusedStatement for anything else, and for one that outlasts `timeout_s`.
+        """
+
+    async def aclose(self) -> None:
+        """Flush and let go. Idempotent."""
