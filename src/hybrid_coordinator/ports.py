@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Protocol
 
 from hybrid_coordinator.domain.interaction import Correction, Interaction, Outcome, Totals, ValueScore
@@ -159,8 +160,8 @@ class Ledger(Protocol):
     async def unfiled(self, *, limit: int) -> list[Interaction]:
         """Interactions not yet copied into `interaction-history`, oldest first."""
 
-    async def mark_filed(self, ids: Sequence[str]) -> None:
-        """Say that these were copied."""
+    async def mark_filed(self, interactions: Sequence[Interaction]) -> None:
+        """Say that these were copied as they are here; one that was settled again since stays unfiled."""
 
     async def totals(self, since: datetime | None, *, high_value: float) -> Totals:
         """Sums since then (None: ever). `high_value` is the threshold from which an interaction counts as such."""
@@ -185,3 +186,13 @@ class Ledger(Protocol):
 
     async def aclose(self) -> None:
         """Flush and let go. Idempotent."""
+
+
+class Datasets(Protocol):
+    """Where training data is written to."""
+
+    async def write(self, rows: Sequence[Payload]) -> Path:
+        """Replace the dataset by these rows, one JSON object a line, and say where it lies.
+
+        All or nothing: a full disk raises StorageFull and leaves the old dataset whole.
+        """

@@ -1,0 +1,159 @@
+"""Local or remote: the users' decision tree, with a reason for every branch."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from hybrid_coordinator.domain.knowledge import Passage
+from hybrid_coordinator.domain.query import Preference, Profile, Query, Speciality
+from hybrid_coordinator.domain.route import Location, ModelCard, Route, Target
+from hybrid_coordinator.errors import ModelUnavailable
+from hybrid_coordinator.logic.complexity import estimate_complexity, find_speciality, name_complexity
+from hybrid_coordinator.logic.tokens import estimate_tokens
+
+
+@dataclass(frozen=True, slots=True)
+class RoutingPolicy:
+    """The thresholds of routing. `hybrid_mode=False` means that nothing may leave this machine."""
+
+    hybrid_mode: bool = True
+    local_confidence_threshold: float = 0.7
+    heavy_context_tokens: int = 4000
+
+
+@dataclass(frozen=True, slots=True)
+class Rung:
+    """Questions less complex than `below` stay local when the best similarity is above threshold + `margin`."""
+
+    margin: float
+    below: int
+
+
+LADDERS: Mapping[Profile, tuple[Rung, ...]] = {
+    Profile.DEFAULT: (Rung(0.0, 3), Rung(0.10, 4), Rung(0.15, 6)),
+    Profile.CRITICAL: (Rung(0.25, 4),),
+    Profile.CASUAL: (Rung(-0.05, 7),),
+}
+"""`should_use_local` of the users' "Hybrid Workflow" document: with its threshold of 0.7 the bars are 0.7, 0.8 and 0.85
+(default), 0.95 (critical) and 0.65 (casual)."""
+
+UNREACHABLE = 1.0
+"""The bar of a question that is too complex for every rung: a similarity never exceeds it."""
+
+
+def local_bar(complexity: int, profile: Profile, threshold: float) -> float:
+    """The similarity that must be exceeded for a question of this complexity to stay local."""
+    bars = (threshold + rung.margin for rung in LADDERS[profile] if complexity < rung.below)
+    return min(UNREACHABLE, round(next(bars, UNREACHABLE), 6))
+
+
+def local_confidence(relevance: float, bar: float, threshold: float) -> float:
+    """How sure it is that local suffices, in [0, 1]: above `threshold` exactly when `relevance` is above `bar`."""
+    return min(1.0, max(0.0, relevance - bar + threshold))
+
+
+@dataclass(frozen=True, slots=True)
+class _Fleet:
+    """The models that may be used, best first."""
+
+    local: tuple[str, ...]
+    remote: tuple[str, ...]
+
+
+def choose_route(query: Query, passages: Sequence[Passage], cards: Sequence[ModelCard], policy: RoutingPolicy) -> Route:
+    """Send the query home when we have seen its like, away when we have not.
+
+    `passages` are best first. With no usable model at all ModelUnavailable says what to set.
+    """
+    speciality = find_speciality(query.text)
+    fleet = _muster(cards, speciality, policy)
+    _demand(query.preference, fleet, policy)
+    complexity = estimate_complexity(query.text)
+    relevance = max((passage.similarity for passage in passages), default=0.0)
+    bar = local_bar(complexity, query.profile, policy.local_confidence_threshold)
+    target, attempts, reason = _decide(query, passages, fleet, policy, relevance, complexity, bar)
+    return Route(
+        target=target,
+        attempts=attempts,
+        reason=reason,
+        confidence=local_confidence(relevance, bar, policy.local_confidence_threshold),
+        relevance=relevance,
+        complexity=complexity,
+        speciality=speciality,
+        profile=query.profile,
+    )
+
+
+def _muster(cards: Sequence[ModelCard], speciality: Speciality, policy: RoutingPolicy) -> _Fleet:
+    def fitness(card: ModelCard) -> int:
+        return (card.speciality is not speciality) + (card.speciality not in (speciality, Speciality.GENERAL))
+
+    ranked = sorted(cards, key=fitness)
+    local = tuple(card.name for card in ranked if card.location is Location.LOCAL)
+    remote = tuple(card.name for card in ranked if card.location is Location.REMOTE)
+    return _Fleet(local, remote if policy.hybrid_mode else ())
+
+
+def _demand(preference: Preference, fleet: _Fleet, policy: RoutingPolicy) -> None:
+    if preference is Preference.REMOTE and not fleet.remote:
+        why = "no remote key is set" if policy.hybrid_mode else "HYBRID_MODE_ENABLED is false: nothing may leave"
+        raise ModelUnavailable(f"a remote answer was asked for, but {why}; set ANTHROPIC_API_KEY or OPENAI_API_KEY")
+    if preference is Preference.LOCAL and not fleet.local:
+        raise ModelUnavailable(
+            "a local answer was asked for, but there is no local model: hybrid-coordinator models pull"
+        )
+    if not fleet.local and not fleet.remote:
+        raise ModelUnavailable(
+            "there is no model to answer: run `hybrid-coordinator models pull` for a small local one, "
+            "or set LLAMA_CPP_BASE_URL, ANTHROPIC_API_KEY or OPENAI_API_KEY"
+        )
+
+
+def _decide(
+    query: Query,
+    passages: Sequence[Passage],
+    fleet: _Fleet,
+    policy: RoutingPolicy,
+    relevance: float,
+    complexity: int,
+    bar: float,
+) -> tuple[Target, tuple[str, ...], str]:
+    size = estimate_tokens(query.text) + estimate_tokens(query.context)
+    if query.preference is Preference.LOCAL:
+        return Target.LOCAL, fleet.local, "the caller asked for a local answer"
+    if query.preference is Preference.REMOTE:
+        return Target.REMOTE, fleet.remote, "the caller asked for a remote answer"
+    if not fleet.remote:
+        why = "no remote key is set" if policy.hybrid_mode else "local-only mode: nothing may leave this machine"
+        return Target.LOCAL, fleet.local, f"{why}, so the answer comes from here; {_evidence(passages, relevance)}"
+    if not fleet.local:
+        return Target.REMOTE, fleet.remote, "there is no local model, so the question goes to a remote one"
+    if size > policy.heavy_context_tokens:
+        reason = (
+            f"about {size:,} tokens came along, more than {policy.heavy_context_tokens:,}: a local model reads them "
+            "and the remote one gets its summary"
+        )
+        return Target.LOCAL_THEN_REMOTE, fleet.remote + fleet.local, reason
+    if relevance > bar:
+        reason = (
+            f"{_evidence(passages, relevance)}, above {bar:.2f}, and the question is {_name(complexity)}: home suffices"
+        )
+        return Target.LOCAL, fleet.local + fleet.remote, reason
+    return Target.REMOTE, fleet.remote + fleet.local, _why_remote(passages, relevance, complexity, bar)
+
+
+def _why_remote(passages: Sequence[Passage], relevance: float, complexity: int, bar: float) -> str:
+    if bar >= UNREACHABLE:
+        return f"the question is {_name(complexity)}, too much for local models; {_evidence(passages, relevance)}"
+    needed = f"the {bar:.2f} that a {_name(complexity)} question needs to stay home"
+    return f"{_evidence(passages, relevance)}, not above {needed}"
+
+
+def _evidence(passages: Sequence[Passage], relevance: float) -> str:
+    if not passages:
+        return "nothing like it is known here"
+    best = max(passages, key=lambda passage: passage.similarity)
+    return f"the closest thing known is in {best.collection.value} at similarity {relevance:.2f}"
+
+
+def _name(complexity: int) -> str:
+    return f"{name_complexity(complexity)} ({complexity} of 10)"
