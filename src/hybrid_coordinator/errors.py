@@ -14,6 +14,7 @@ The classes say what the *caller* can do about it, not where it happened::
     │   └── EmbedderChanged      stored vectors come from another embedder: reindex
     ├── Unavailable            try later, or elsewhere
     │   ├── ModelUnavailable     a model refused, stalled, died or spoke garbage
+    │   │   └── ModelRefused       the same model will not take it later either: ask another
     │   ├── StoreBusy            a store is locked by someone else
     │   └── StorageFull          the disk is full: free some space
     └── Damaged                something stored cannot be read: restore or rebuild it
@@ -73,6 +74,10 @@ class Unavailable(CoordinatorError):
 
 class ModelUnavailable(Unavailable):
     """A model refused, stalled, died mid-stream or sent something that is no answer."""
+
+
+class ModelRefused(ModelUnavailable):
+    """A model will not take this request: a wrong key, an unknown name, a prompt too long for it, no weights."""
 
 
 class StoreBusy(Unavailable):

@@ -6,6 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
+from hybrid_coordinator.domain.indexing import FoundFile, Place, Skipped
 from hybrid_coordinator.domain.interaction import Correction, Interaction, Outcome, Totals, ValueScore
 from hybrid_coordinator.domain.knowledge import (
     Collection,
@@ -172,6 +173,9 @@ class Ledger(Protocol):
     async def sources(self, root: str) -> list[Source]:
         """Everything indexed under a root."""
 
+    async def roots(self) -> list[str]:
+        """Every root that something is indexed under."""
+
     async def put_source(self, source: Source) -> None:
         """Record a file as indexed, replacing what was recorded before."""
 
@@ -196,3 +200,24 @@ class Datasets(Protocol):
 
         All or nothing: a full disk raises StorageFull and leaves the old dataset whole.
         """
+
+
+class Files(Protocol):
+    """The files of this machine, as far as they may be read."""
+
+    async def locate(self, path: str, known_roots: Sequence[str]) -> Place:
+        """The root a path belongs to: the top of its git repository, else a known root around it, else itself.
+
+        A path that is gone, and lies in a known root, comes back as missing; otherwise it raises NotFound.
+        """
+
+    def walk(self, place: Place) -> AsyncGenerator[FoundFile | Skipped, None]:
+        """Every file at or below a place that no ignore rule excludes; one inside a nested git repository has that
+        repository as its root. Links are not followed. A folder that cannot be listed comes as Skipped.
+        """
+
+    async def read(self, file: FoundFile) -> bytes | Skipped:
+        """The whole content, or why not. Never blocks on what is no plain file."""
+
+    def lines(self, path: str) -> AsyncGenerator[Sequence[bytes], None]:
+        """A file's lines without their ends, some at a time. Raises NotFound or BadInput when it cannot be read."""

@@ -25,7 +25,7 @@ from hybrid_coordinator.errors import CoordinatorError, ModelUnavailable
 from hybrid_coordinator.flows.augment import Augmenter
 from hybrid_coordinator.flows.history import History
 from hybrid_coordinator.logic.digesting import cut_pieces, join_notes, note_prompt, pick_pieces
-from hybrid_coordinator.logic.grounding import Grounding, GroundingPolicy, ground, question_prompt
+from hybrid_coordinator.logic.grounding import GroundingPolicy, ground, question_prompt
 from hybrid_coordinator.logic.questions import check_question, clean_material
 from hybrid_coordinator.logic.redaction import redact
 from hybrid_coordinator.logic.routing import RoutingPolicy, choose_route
@@ -147,7 +147,7 @@ class Answerer:
             async with aclosing(self._digest(account)) as events:
                 async for event in events:
                     yield event
-        grounding = self._ground(model.card, passages)
+        grounding = ground(passages, self._grounding.budget_for(model.card.location), self._grounding)
         account.grounded_on = tuple(passage.id for passage in grounding.passages)
         account.prompt = question_prompt(account.query, grounding, self._grounding, account.digest)
         yield Attempted(model.card.name, account.grounded_on)
@@ -160,11 +160,6 @@ class Answerer:
                         account.first_word = self._clock.monotonic()
                     account.said.append(piece.text)
                     yield piece
-
-    def _ground(self, card: ModelCard, passages: tuple[Passage, ...]) -> Grounding:
-        policy = self._grounding
-        local = card.location is Location.LOCAL
-        return ground(passages, policy.local_budget_tokens if local else policy.remote_budget_tokens, policy)
 
     def _must_digest(self, card: ModelCard, account: _Account) -> bool:
         if not account.query.context:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hybrid_coordinator.domain.knowledge import CONTEXT_COLLECTIONS, Collection, Passage, Probe, SearchMode
+from hybrid_coordinator.domain.route import Location
 from hybrid_coordinator.flows.history import History
 from hybrid_coordinator.logic.grounding import GroundingPolicy, augmented_prompt, ground
 from hybrid_coordinator.logic.questions import check_question
@@ -57,11 +58,11 @@ class Augmenter:
         self._history.note_use(passage.id for passage in passages)
         return Finding(probe, tuple(passages))
 
-    async def augment(self, text: str) -> Augmented:
-        """The question with what fits of its context. Raises BadInput for a question that is none."""
+    async def augment(self, text: str, location: Location = Location.REMOTE) -> Augmented:
+        """The question with what fits of its context into the budget of who will answer. Raises BadInput."""
         text = check_question(text)
         finding = await self.find(text)
-        grounding = ground(finding.passages, self._policy.remote_budget_tokens, self._policy)
+        grounding = ground(finding.passages, self._policy.budget_for(location), self._policy)
         return Augmented(
             augmented_prompt=augmented_prompt(text, grounding),
             context_ids=tuple(passage.id for passage in grounding.passages),

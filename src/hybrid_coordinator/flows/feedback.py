@@ -164,8 +164,8 @@ class Feedback:
         rating: int = 0,
         interaction_id: str | None = None,
         tags: tuple[str, ...] = (),
-    ) -> tuple[Correction, str]:
-        """Keep what a person says the answer should have been, and make it findable; also the passage's id."""
+    ) -> tuple[Correction, Draft]:
+        """Keep what a person says the answer should have been, and make it findable at once; both come back."""
         if rating not in (-1, 0, 1):
             raise BadInput(f"rating is {rating!r}; it must be -1 (bad), 0 (neutral) or 1 (good)")
         if interaction_id is not None:
@@ -182,7 +182,7 @@ class Feedback:
         await self._ledger.correct(kept)
         draft = correction_draft(kept)
         await self._knowledge.put([draft], await self._embedder.embed([draft.key]))
-        return kept, draft.id
+        return kept, draft
 
 
 def pattern_id_of(interaction_id: str) -> str:

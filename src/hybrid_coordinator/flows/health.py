@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 import anyio
 
@@ -30,7 +31,7 @@ class Health:
     parts: tuple[PartHealth, ...]
 
     @property
-    def status(self) -> str:
+    def status(self) -> Literal["ok", "degraded", "down"]:
         """`ok`, `degraded` (something optional is down) or `down` (something needed is)."""
         if all(part.ok for part in self.parts):
             return "ok"

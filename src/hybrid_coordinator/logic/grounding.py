@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from hybrid_coordinator.domain.knowledge import Passage
 from hybrid_coordinator.domain.query import Prompt, Query, Role, Turn
+from hybrid_coordinator.domain.route import Location
 from hybrid_coordinator.logic.tokens import cut_to_tokens, estimate_tokens
 
 SYSTEM_PROMPT = "You are a helpful assistant for software developers. Answer briefly and only what you know."
@@ -24,6 +25,10 @@ class GroundingPolicy:
     local_budget_tokens: int = 700
     remote_budget_tokens: int = 1500
     history_budget_tokens: int = 600
+
+    def budget_for(self, location: Location) -> int:
+        """Tokens of context for a model that runs there."""
+        return self.local_budget_tokens if location is Location.LOCAL else self.remote_budget_tokens
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""The five collections, on embedded Qdrant or on a Qdrant server."""

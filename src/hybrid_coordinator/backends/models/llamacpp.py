@@ -1,0 +1,64 @@
+"""The built-in model: llama.cpp in a child process, no server to set up."""
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
+from hybrid_coordinator.backends.http import open_client
+from hybrid_coordinator.backends.models.engine import Access, LlamaCppEngine
+from hybrid_coordinator.backends.models.openai_chat import OpenAIChatModel
+from hybrid_coordinator.backends.models.streaming import Patience
+from hybrid_coordinator.domain.query import Delta, Finished, Prompt
+from hybrid_coordinator.domain.route import ModelCard
+
+
+class LlamaCppModel:
+    """Speaks to the engine, which is started by the first prompt and again whenever it was found dead."""
+
+    def __init__(self, card: ModelCard, engine: LlamaCppEngine, patience: Patience) -> None:
+        """The engine is this model's own and is stopped with it."""
+        self._card = card
+        self._engine = engine
+        self._patience = patience
+        self._spoken: tuple[Access, OpenAIChatModel] | None = None
+
+    @property
+    def card(self) -> ModelCard:
+        return self._card
+
+    async def start(self) -> None:
+        """Load the weights now rather than at the first prompt. Raises ModelUnavailable."""
+        await self._engine.start()
+
+    async def stream(self, prompt: Prompt) -> AsyncGenerator[Delta | Finished, None]:
+        model = await self._reach(await self._engine.start())
+        async with aclosing(model.stream(prompt)) as pieces:
+            async for piece in pieces:
+                if isinstance(piece, Finished):
+                    self._engine.note_success()
+                yield piece
+
+    async def check(self) -> None:
+        await self._engine.check()
+
+    async def aclose(self) -> None:
+        spoken, self._spoken = self._spoken, None
+        if spoken:
+            await spoken[1].aclose()
+        await self._engine.stop()
+
+    async def _reach(self, access: Access) -> OpenAIChatModel:
+        """The way to the child that runs now; the way to one that died is given up."""
+        if self._spoken and self._spoken[0] == access:
+            return self._spoken[1]
+        model = OpenAIChatModel(
+            self._card,
+            base_url=access.address,
+            model=self._card.name,
+            api_key=access.key,
+            client=open_client(trust_env=False),
+            patience=self._patience,
+        )
+        old, self._spoken = self._spoken, (access, model)
+        if old:
+            await old[1].aclose()
+        return model

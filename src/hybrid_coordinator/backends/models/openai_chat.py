@@ -1,0 +1,50 @@
+"""Any server that speaks OpenAI Chat Completions: llama.cpp, Ollama, OpenAI, DeepSeek, OpenRouter and their like."""
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
+import httpx2
+
+from hybrid_coordinator.backends.http import Endpoint
+from hybrid_coordinator.backends.models.streaming import Patience, StreamingApi
+from hybrid_coordinator.domain.query import Delta, Finished, Prompt
+from hybrid_coordinator.domain.route import ModelCard
+from hybrid_coordinator.wire.openai_chat import COMMON, ChatReader, Dialect, encode_prompt
+
+
+class OpenAIChatModel:
+    """A model behind `/v1/chat/completions`."""
+
+    def __init__(
+        self,
+        card: ModelCard,
+        *,
+        base_url: str,
+        model: str,
+        client: httpx2.AsyncClient,
+        api_key: str = "",
+        patience: Patience,
+        dialect: Dialect = COMMON,
+    ) -> None:
+        """`model` is the server's name for it. The client is this model's own and is closed with it."""
+        endpoint = Endpoint(f"model {card.name!r}", base_url, api_key)
+        self._api = StreamingApi(endpoint, endpoint.bearer(), client, patience)
+        self._card = card
+        self._model = model
+        self._dialect = dialect
+
+    @property
+    def card(self) -> ModelCard:
+        return self._card
+
+    async def stream(self, prompt: Prompt) -> AsyncGenerator[Delta | Finished, None]:
+        body = encode_prompt(prompt, self._model, self._dialect)
+        async with aclosing(self._api.stream("/chat/completions", body, ChatReader(self._model))) as pieces:
+            async for piece in pieces:
+                yield piece
+
+    async def check(self) -> None:
+        await self._api.check()
+
+    async def aclose(self) -> None:
+        await self._api.aclose()

@@ -1,0 +1,193 @@
+"""The demo: a real repository is indexed, real questions are answered by a real local model, judged, scored and learned from.
+
+An answer is judged by whether it says what the repository says: a word of the demo's own table. Nothing is staged: a
+small model gets some of them wrong, then it is taught, and asked again.
+"""
+
+import os
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.markup import escape
+from rich.rule import Rule
+
+from hybrid_coordinator.app import default_model_path, open_house, pull_model
+from hybrid_coordinator.faces.cli.asking import show_event
+from hybrid_coordinator.faces.cli.indexing import show_index
+from hybrid_coordinator.faces.cli.session import json_option, print_json, unwrap
+from hybrid_coordinator.faces.cli.showing import err, out, show_passages, show_report, show_value
+from hybrid_coordinator.faces.client import Client, HouseClient
+from hybrid_coordinator.settings import Settings, load_settings
+
+PACKAGE = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True, slots=True)
+class DemoQuestion:
+    """A question about this project, a word a right answer holds, and the answer a person would teach."""
+
+    text: str
+    holds: str
+    lesson: str
+
+
+QUESTIONS = (
+    DemoQuestion(
+        "Which port does the server listen on by default?",
+        "8092",
+        "The server listens on port 8092 of 127.0.0.1 by default; HYBRID_PORT changes it.",
+    ),
+    DemoQuestion(
+        "Which setting turns on local-only mode, so that nothing leaves this machine?",
+        "HYBRID_MODE_ENABLED",
+        "HYBRID_MODE_ENABLED=false turns on local-only mode: nothing leaves this machine.",
+    ),
+    DemoQuestion(
+        "How do I fetch the small local model?",
+        "models pull",
+        "Run `hybrid-coordinator models pull`: it fetches SmolLM2-135M-Instruct and checks it.",
+    ),
+    DemoQuestion(
+        "error: the data folder is in use by another process. What now?",
+        "HYBRID_DATA_DIR",
+        "Stop the other process (its id is in the message), or set HYBRID_DATA_DIR to another folder.",
+    ),
+    DemoQuestion(
+        "From which value score on is an interaction learned from?",
+        "0.7",
+        "From a value score of 0.7 on; HIGH_VALUE_THRESHOLD changes it.",
+    ),
+    DemoQuestion(
+        "Which embedding model is built in?",
+        "MiniLM",
+        "The built-in embedding model is all-MiniLM-L6-v2, int8, run by onnxruntime.",
+    ),
+)
+
+
+@click.command()
+@click.argument("path", type=click.Path(exists=True, file_okay=False, path_type=Path), required=False)
+@click.option("--fresh", is_flag=True, help="Forget what earlier demos recorded.")
+@json_option
+def demo(path: Path | None, fresh: bool, as_json: bool) -> None:
+    """Index PATH (this project, when left out), ask about it, judge, score, teach, and ask again.
+
+    Everything is kept in `.demo` of the current folder, unless HYBRID_DATA_DIR says otherwise.
+    """
+    settings = _demo_settings()
+    if fresh:
+        _forget(settings.data_dir)
+    figures = unwrap(lambda: _play(settings, path or _this_project(), silent=as_json))
+    if as_json:
+        print_json(figures)
+
+
+def _demo_settings() -> Settings:
+    settings = load_settings()
+    if not os.environ.get("HYBRID_DATA_DIR"):
+        settings = replace(settings, storage=replace(settings.storage, data_dir=Path.cwd() / ".demo"))
+    if not os.environ.get("FINETUNE_DATA_PATH"):
+        dataset = settings.data_dir / "fine-tuning" / "dataset.jsonl"
+        settings = replace(settings, learning=replace(settings.learning, finetune_data_path=dataset))
+    return settings
+
+
+def _forget(folder: Path) -> None:
+    import shutil
+
+    if (folder / "lock").exists():
+        shutil.rmtree(folder)
+
+
+def _this_project() -> Path:
+    """The checkout we run from, or the installed package itself."""
+    checkout = PACKAGE.parents[1]
+    return checkout if (checkout / "pyproject.toml").exists() else PACKAGE
+
+
+async def _play(settings: Settings, path: Path, *, silent: bool) -> dict[str, Any]:
+    out.quiet = err.quiet = silent
+    if default_model_path(settings) is None:
+        out.print("The small local model is not here yet; fetching it once.")
+        await pull_model(settings, lambda line: err.print(f"[dim]{escape(line)}[/]"))
+    async with open_house(settings, keep_up=True) as house:
+        client = HouseClient(house)
+        out.print(Rule(f"1. Index {path.name}", align="left"))
+        indexed = await show_index(client, [str(path.resolve())])
+        await house.knowledge.tidy()
+        out.print(Rule(f"2. Ask {len(QUESTIONS)} questions", align="left"))
+        results = [await _ask_and_settle(client, question, silent=silent) for question in QUESTIONS]
+        out.print(Rule("3. Teach what went wrong, and ask again", align="left"))
+        again = [
+            await _teach_and_ask(client, question, result, silent=silent)
+            for question, result in zip(QUESTIONS, results, strict=True)
+            if result["outcome"] != "success"
+        ]
+        if not again:
+            out.print("[dim]nothing went wrong[/]")
+        out.print(Rule("4. What it came to", align="left"))
+        await house.history.catch_up()
+        report = await client.call("report", {})
+        show_report(report)
+        await _show_learned(client)
+        out.print(f"\n[dim]Kept in {escape(str(settings.data_dir))}. Look around with:[/]")
+        out.print(f"HYBRID_DATA_DIR={escape(str(settings.data_dir))} hybrid-coordinator browse skills-patterns")
+    return {"indexed": indexed, "first": results, "again": again, "report": report}
+
+
+async def _ask_and_settle(client: Client, question: DemoQuestion, *, silent: bool) -> dict[str, Any]:
+    out.print(f"\n[bold]? {escape(question.text)}[/]")
+    answer: dict[str, Any] = {}
+    async with aclosing(client.ask({"query": question.text, "max_tokens": 120, "temperature": 0.0})) as events:
+        async for event in events:
+            if not silent:
+                show_event(event)
+            if event["event"] == "answered":
+                answer = event["interaction"]
+    right = question.holds.lower() in answer["response"].lower()
+    settled = await client.call(
+        "update_outcome",
+        {
+            "interaction_id": answer["interaction_id"],
+            "outcome": "success" if right else "failure",
+            "user_feedback": 1 if right else -1,
+        },
+    )
+    verdict = "[green]right[/]" if right else "[red]wrong[/]"
+    out.print(f"judged {verdict}: it {'says' if right else 'does not say'} {question.holds!r}")
+    show_value(settled)
+    return {
+        "question": question.text,
+        "answer": answer["response"],
+        "route": answer["route"],
+        "outcome": settled["outcome"],
+        "value_score": settled["value_score"],
+        "value_parts": settled["value_parts"],
+        "interaction_id": answer["interaction_id"],
+    }
+
+
+async def _teach_and_ask(
+    client: Client, question: DemoQuestion, result: dict[str, Any], *, silent: bool
+) -> dict[str, Any]:
+    out.print(f"\n[bold]Taught:[/] {escape(question.lesson)}")
+    await client.call(
+        "learning_feedback",
+        {
+            "query": question.text,
+            "correction": question.lesson,
+            "rating": 1,
+            "interaction_id": result["interaction_id"],
+        },
+    )
+    return await _ask_and_settle(client, question, silent=silent)
+
+
+async def _show_learned(client: Client) -> None:
+    page = await client.call("browse", {"collection": "skills-patterns", "limit": 3})
+    show_passages(page["passages"], title="\nSome of skills-patterns")
+    exported = await client.call("generate_training_data", {})
+    out.print(f"\n{exported['examples']} fine-tuning examples in {escape(exported['dataset_path'])}")

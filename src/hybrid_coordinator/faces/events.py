@@ -1,0 +1,29 @@
+"""The events of an answer as JSON objects, one a line, for those who watch it come."""
+
+from typing import Any
+
+from hybrid_coordinator.domain.answer import Answered, AnswerEvent, Attempted, Digested, FellThrough, Routed
+from hybrid_coordinator.domain.query import Delta
+from hybrid_coordinator.faces.shapes import InteractionResult, PassageResult, RouteResult
+
+
+def encode_event(event: AnswerEvent) -> dict[str, Any]:
+    """An event with its kind under `event`."""
+    match event:
+        case Delta(text):
+            return {"event": "delta", "text": text}
+        case Routed(interaction_id, route, passages):
+            return {
+                "event": "routed",
+                "interaction_id": interaction_id,
+                "route": RouteResult.of(route).model_dump(mode="json"),
+                "passages": [PassageResult.of(passage).model_dump(mode="json") for passage in passages],
+            }
+        case Attempted(model, grounded_on):
+            return {"event": "attempted", "model": model, "grounded_on": list(grounded_on)}
+        case Digested(model, done, total):
+            return {"event": "digested", "model": model, "done": done, "total": total}
+        case FellThrough(model, why):
+            return {"event": "fell_through", "model": model, "why": why}
+        case Answered(interaction):
+            return {"event": "answered", "interaction": InteractionResult.of(interaction).model_dump(mode="json")}

@@ -1,0 +1,67 @@
+"""The house's figures in the Prometheus text format."""
+
+from collections.abc import Iterator
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from hybrid_coordinator.flows.health import Health
+from hybrid_coordinator.flows.reports import Report
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+
+class _Figures(Collector):
+    """One report and one health check, as metrics. The counters live in the ledger, so a restart keeps them."""
+
+    def __init__(self, report: Report, health: Health) -> None:
+        self._report = report
+        self._health = health
+
+    def collect(self) -> Iterator[Metric]:
+        totals = self._report.totals
+        yield _labelled(
+            "coordinator_interactions",
+            "Interactions by who answered",
+            {"local": totals.local, "remote": totals.remote, "context_only": totals.context_only},
+        )
+        yield _labelled("coordinator_outcomes", "Settled interactions by outcome", dict(totals.settled))
+        for name, help_text, value in (
+            ("coordinator_failed_answers", "Answers that were cut short", totals.failed),
+            ("coordinator_high_value_interactions", "Interactions worth learning from", totals.high_value),
+            ("coordinator_input_tokens", "Tokens read by models", totals.input_tokens),
+            ("coordinator_output_tokens", "Tokens written by models", totals.output_tokens),
+            ("coordinator_remote_tokens", "Tokens that left this machine", totals.remote_tokens),
+            ("coordinator_saved_tokens", "Tokens that did not leave this machine", totals.tokens_saved),
+            ("coordinator_cost_usd", "Spent on remote models", totals.cost / 1_000_000),
+            (
+                "coordinator_saved_usd",
+                "Not spent on remote models, at the reference price",
+                totals.cost_saved / 1_000_000,
+            ),
+            ("coordinator_corrections", "Corrections taught", totals.corrections),
+        ):
+            yield CounterMetricFamily(name, help_text, value=value)
+        passages = GaugeMetricFamily("coordinator_passages", "Passages by collection", labels=["collection"])
+        for collection, count in self._report.passages.items():
+            passages.add_metric([collection.value], count)
+        yield passages
+        up = GaugeMetricFamily("coordinator_part_up", "Whether a part is up", labels=["part"])
+        for part in self._health.parts:
+            up.add_metric([part.name], float(part.ok))
+        yield up
+
+
+def _labelled(name: str, help_text: str, counts: dict[str, int]) -> CounterMetricFamily:
+    family = CounterMetricFamily(name, help_text, labels=["kind"])
+    for kind, count in counts.items():
+        family.add_metric([kind], count)
+    return family
+
+
+def render_metrics(report: Report, health: Health) -> bytes:
+    """The page that Prometheus scrapes."""
+    registry = CollectorRegistry()
+    registry.register(_Figures(report, health))
+    return generate_latest(registry)

@@ -1,0 +1,393 @@
+"""Everything that can be asked of the house, once: MCP, HTTP and the CLI are three ways into this table."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from hybrid_coordinator import __version__
+from hybrid_coordinator.app import House
+from hybrid_coordinator.domain.interaction import Outcome
+from hybrid_coordinator.domain.knowledge import CONTEXT_COLLECTIONS, SearchMode
+from hybrid_coordinator.domain.query import Query
+from hybrid_coordinator.domain.route import Location
+from hybrid_coordinator.errors import BadInput
+from hybrid_coordinator.faces import shapes
+from hybrid_coordinator.flows.feedback import Track
+from hybrid_coordinator.flows.reports import Report
+from hybrid_coordinator.flows.search import RoutedQuery, check_limit
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One thing to ask: its name, the shapes of request and result, and the flow behind it.
+
+    `tool` operations are MCP tools too. The last three say what an agent's host wants to know before it allows a call.
+    """
+
+    name: str
+    summary: str
+    request: type[BaseModel]
+    result: type[BaseModel]
+    run: Callable[[House, Any], Awaitable[BaseModel]]
+    tool: bool = False
+    read_only: bool = True
+    idempotent: bool = True
+    open_world: bool = False
+
+
+def parse_request(operation: Operation, fields: Any) -> BaseModel:
+    """The typed request; BadInput names every field that is not right and what would be."""
+    try:
+        return operation.request.model_validate(fields)
+    except ValidationError as error:
+        wrong = "; ".join(
+            f"{'.'.join(str(part) for part in item['loc']) or 'request'}: {item['msg']}" for item in error.errors()
+        )
+        raise BadInput(f"{operation.name}: {wrong}") from error
+
+
+async def augment_query(house: House, request: shapes.AugmentQueryRequest) -> shapes.AugmentQueryResult:
+    augmented = await house.augmenter.augment(request.query, Location(request.agent_type))
+    return shapes.AugmentQueryResult(
+        augmented_prompt=augmented.augmented_prompt,
+        context_ids=list(augmented.context_ids),
+        original_query=augmented.original_query,
+        context_count=augmented.context_count,
+    )
+
+
+async def track_interaction(house: House, request: shapes.TrackInteractionRequest) -> shapes.TrackInteractionResult:
+    interaction = await house.feedback.track(
+        Track(
+            query=request.query,
+            response=request.response,
+            agent_type=request.agent_type,
+            model_used=request.model_used,
+            context_ids=tuple(request.context_ids),
+            tokens_used=request.tokens_used,
+            latency_ms=request.latency_ms,
+            session_id=request.session_id,
+            tags=tuple(request.tags),
+        )
+    )
+    return shapes.TrackInteractionResult(interaction_id=interaction.id)
+
+
+async def update_outcome(house: House, request: shapes.UpdateOutcomeRequest) -> shapes.UpdateOutcomeResult:
+    outcome = Outcome(
+        kind=request.outcome,
+        user_feedback=request.user_feedback,
+        iterations=request.iterations,
+        copied=request.copied_to_clipboard,
+        modified=request.modified_response,
+    )
+    settled = await house.feedback.settle(request.interaction_id, outcome)
+    return shapes.UpdateOutcomeResult(
+        interaction_id=request.interaction_id,
+        outcome=request.outcome,
+        user_feedback=request.user_feedback,
+        value_score=settled.value.total,
+        value_parts=dict(settled.value.parts),
+        value_weights=dict(settled.value.weights),
+        pattern_id=settled.pattern_id,
+        success_rates=settled.success_rates,
+    )
+
+
+async def hybrid_search(house: House, request: shapes.HybridSearchRequest) -> shapes.HybridSearchResult:
+    found = await house.searcher.hybrid_search(
+        request.query,
+        request.collections or CONTEXT_COLLECTIONS,
+        limit=request.limit,
+        keyword_limit=request.keyword_limit,
+    )
+    return shapes.HybridSearchResult(
+        query=found.query,
+        semantic_results=[shapes.PassageResult.of(passage) for passage in found.semantic],
+        keyword_results=[shapes.PassageResult.of(passage) for passage in found.keyword],
+        combined_results=[shapes.PassageResult.of(passage) for passage in found.combined],
+    )
+
+
+async def route_query(house: House, request: shapes.RouteQueryRequest) -> shapes.RouteQueryResult:
+    found = await house.searcher.route_query(
+        request.query, request.mode, generate_response=request.generate_response, limit=request.limit
+    )
+    return _show_routed(found)
+
+
+def _show_routed(found: RoutedQuery) -> shapes.RouteQueryResult:
+    return shapes.RouteQueryResult(
+        query=found.query,
+        mode=found.mode,
+        reason=found.reason,
+        results=[shapes.PassageResult.of(passage) for passage in found.passages],
+        columns=list(found.table.columns) if found.table else [],
+        rows=[list(row) for row in found.table.rows] if found.table else [],
+        truncated=found.table.truncated if found.table else False,
+        response=found.answer.response if found.answer else None,
+        route=shapes.RouteResult.of(found.routed.route) if found.routed else None,
+        interaction_id=found.answer.id if found.answer else None,
+    )
+
+
+async def learning_feedback(house: House, request: shapes.LearningFeedbackRequest) -> shapes.LearningFeedbackResult:
+    kept, draft = await house.feedback.correct(
+        request.query,
+        request.correction,
+        rating=request.rating,
+        interaction_id=request.interaction_id,
+        tags=tuple(request.tags),
+    )
+    return shapes.LearningFeedbackResult(feedback_id=kept.id, collection=draft.collection, passage_id=draft.id)
+
+
+async def generate_training_data(
+    house: House, _request: shapes.GenerateTrainingDataRequest
+) -> shapes.GenerateTrainingDataResult:
+    exported = await house.export_dataset()
+    return shapes.GenerateTrainingDataResult(dataset_path=str(exported.dataset_path), examples=exported.rows)
+
+
+async def search_context(house: House, request: shapes.SearchContextRequest) -> shapes.SearchContextResult:
+    passages = await house.searcher.search(request.query, [request.collection], limit=request.limit)
+    return shapes.SearchContextResult(
+        query=request.query,
+        collection=request.collection,
+        results=[shapes.PassageResult.of(passage) for passage in passages],
+    )
+
+
+async def search(house: House, request: shapes.SearchRequest) -> shapes.SearchResult:
+    passages = await house.searcher.search(
+        request.query,
+        request.collections or CONTEXT_COLLECTIONS,
+        limit=request.limit,
+        mode=SearchMode(request.mode),
+    )
+    return shapes.SearchResult(query=request.query, results=[shapes.PassageResult.of(passage) for passage in passages])
+
+
+async def interaction(house: House, request: shapes.InteractionRequest) -> shapes.InteractionResult:
+    return shapes.InteractionResult.of(await house.ledger.get(request.interaction_id))
+
+
+async def interactions(house: House, request: shapes.InteractionsRequest) -> shapes.InteractionsResult:
+    recent = await house.ledger.recent(limit=request.limit, session_id=request.session_id)
+    return shapes.InteractionsResult(interactions=[shapes.InteractionResult.of(item) for item in recent])
+
+
+async def browse(house: House, request: shapes.BrowseRequest) -> shapes.BrowseResult:
+    check_limit(request.limit, "limit")
+    passages, after = await house.knowledge.browse(request.collection, limit=request.limit, after=request.after)
+    return shapes.BrowseResult(
+        collection=request.collection,
+        passages=[shapes.PassageResult.of(passage) for passage in passages],
+        next=after,
+    )
+
+
+async def report(house: House, request: shapes.ReportRequest) -> shapes.ReportResult:
+    return show_report(await house.reporter.report(request.days))
+
+
+def show_report(made: Report) -> shapes.ReportResult:
+    """A report as it is shown: money in dollars."""
+    totals = made.totals
+    return shapes.ReportResult(
+        days=made.days,
+        interactions=totals.interactions,
+        local=totals.local,
+        remote=totals.remote,
+        context_only=totals.context_only,
+        failed=totals.failed,
+        local_share=made.local_share,
+        outcomes=dict(totals.settled),
+        feedback={str(value): count for value, count in totals.feedback.items()},
+        success_rate=made.success_rate,
+        high_value=totals.high_value,
+        learning_rate=made.learning_rate,
+        mean_value=totals.mean_value,
+        mean_relevance_local=totals.mean_relevance_local,
+        mean_latency_ms=totals.mean_latency_ms,
+        tokens=totals.input_tokens + totals.output_tokens,
+        remote_tokens=totals.remote_tokens,
+        tokens_saved=totals.tokens_saved,
+        cost_usd=totals.cost / 1_000_000,
+        cost_saved_usd=totals.cost_saved / 1_000_000,
+        corrections=totals.corrections,
+        passages={collection.value: count for collection, count in made.passages.items()},
+    )
+
+
+async def models(house: House, _request: shapes.ModelsRequest) -> shapes.ModelsResult:
+    listed = []
+    for name, model in house.models.items():
+        ok, detail = await house.check_model(name)
+        card = model.card
+        listed.append(
+            shapes.ModelResult(
+                name=name,
+                location=card.location.value,
+                speciality=card.speciality.value,
+                context_tokens=card.context_tokens,
+                input_usd_per_million=card.input_price / 1_000_000,
+                output_usd_per_million=card.output_price / 1_000_000,
+                ok=ok,
+                detail=detail,
+            )
+        )
+    return shapes.ModelsResult(models=listed)
+
+
+async def health(house: House, _request: shapes.HealthRequest) -> shapes.HealthResult:
+    checked = await house.health()
+    return shapes.HealthResult(
+        status=checked.status,
+        version=__version__,
+        parts=[
+            shapes.PartResult(name=part.name, ok=part.ok, needed=part.needed, detail=part.detail)
+            for part in checked.parts
+        ],
+    )
+
+
+async def ask(house: House, request: shapes.AskRequest) -> shapes.InteractionResult:
+    return shapes.InteractionResult.of(await house.answer_whole(query_of(request)))
+
+
+def query_of(request: shapes.AskRequest) -> Query:
+    """The question of a request."""
+    return Query(
+        text=request.query,
+        context=request.context,
+        session_id=request.session_id,
+        profile=request.profile,
+        preference=request.preference,
+        max_tokens=request.max_tokens,
+        temperature=request.temperature,
+        tags=tuple(request.tags),
+    )
+
+
+OPERATIONS: dict[str, Operation] = {
+    operation.name: operation
+    for operation in (
+        Operation(
+            "augment_query",
+            "Context for a question: returns the question with the code, skills, error fixes and practices this "
+            "machine knows about it, and their context_ids. Call it before answering.",
+            shapes.AugmentQueryRequest,
+            shapes.AugmentQueryResult,
+            augment_query,
+            tool=True,
+        ),
+        Operation(
+            "generate_training_data",
+            "Write the fine-tuning dataset (OpenAI chat JSONL) from successful interactions of high value and from "
+            "corrections. Returns its path.",
+            shapes.GenerateTrainingDataRequest,
+            shapes.GenerateTrainingDataResult,
+            generate_training_data,
+            tool=True,
+            read_only=False,
+        ),
+        Operation(
+            "hybrid_search",
+            "Search the knowledge base by meaning, by words and by both fused. Returns three ranked lists of passages.",
+            shapes.HybridSearchRequest,
+            shapes.HybridSearchResult,
+            hybrid_search,
+            tool=True,
+        ),
+        Operation(
+            "learning_feedback",
+            "Teach a correction: what the answer to a question should have been. Like questions find it at once.",
+            shapes.LearningFeedbackRequest,
+            shapes.LearningFeedbackResult,
+            learning_feedback,
+            tool=True,
+            read_only=False,
+            idempotent=False,
+        ),
+        Operation(
+            "route_query",
+            "Look something up the way that fits it: sql, semantic, keyword or hybrid (auto decides and says why). "
+            "With generate_response a model answers from what was found.",
+            shapes.RouteQueryRequest,
+            shapes.RouteQueryResult,
+            route_query,
+            tool=True,
+            read_only=False,
+            idempotent=False,
+            open_world=True,
+        ),
+        Operation(
+            "search_context",
+            "Search one collection: codebase-context, skills-patterns, error-solutions, interaction-history or "
+            "best-practices. Returns ranked passages.",
+            shapes.SearchContextRequest,
+            shapes.SearchContextResult,
+            search_context,
+            tool=True,
+        ),
+        Operation(
+            "track_interaction",
+            "Record a question and the answer it got, so that it can be learned from. Returns the interaction_id that "
+            "update_outcome wants.",
+            shapes.TrackInteractionRequest,
+            shapes.TrackInteractionResult,
+            track_interaction,
+            tool=True,
+            read_only=False,
+            idempotent=False,
+        ),
+        Operation(
+            "update_outcome",
+            "Say what became of an answer (success, partial, failure) and what the user thought. Scores it, credits "
+            "its context and learns its pattern when it is worth it.",
+            shapes.UpdateOutcomeRequest,
+            shapes.UpdateOutcomeResult,
+            update_outcome,
+            tool=True,
+            read_only=False,
+        ),
+        Operation(
+            "ask",
+            "Answer a question: find context, choose a model, answer, record. Send `Accept: application/x-ndjson` to "
+            "get the answer as it comes.",
+            shapes.AskRequest,
+            shapes.InteractionResult,
+            ask,
+            read_only=False,
+            idempotent=False,
+            open_world=True,
+        ),
+        Operation("browse", "A page of a collection.", shapes.BrowseRequest, shapes.BrowseResult, browse),
+        Operation("health", "What is up and what is not.", shapes.HealthRequest, shapes.HealthResult, health),
+        Operation(
+            "interaction", "One recorded interaction.", shapes.InteractionRequest, shapes.InteractionResult, interaction
+        ),
+        Operation(
+            "interactions",
+            "Recorded interactions, newest first.",
+            shapes.InteractionsRequest,
+            shapes.InteractionsResult,
+            interactions,
+        ),
+        Operation("models", "The models and whether they are up.", shapes.ModelsRequest, shapes.ModelsResult, models),
+        Operation("report", "What it all came to.", shapes.ReportRequest, shapes.ReportResult, report),
+        Operation(
+            "search",
+            "Search several collections at once.",
+            shapes.SearchRequest,
+            shapes.SearchResult,
+            search,
+        ),
+    )
+}
+"""By name. The tools come first, sorted."""
+
+TOOLS: tuple[Operation, ...] = tuple(operation for operation in OPERATIONS.values() if operation.tool)

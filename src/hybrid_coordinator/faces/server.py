@@ -1,0 +1,100 @@
+"""The one process that owns the data: everything over HTTP on one port."""
+
+import json
+import logging
+import os
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import anyio
+import uvicorn
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.routing import Route
+
+from hybrid_coordinator.app import SERVER_FILE, House, open_house
+from hybrid_coordinator.errors import Conflict, CoordinatorError
+from hybrid_coordinator.faces.api import Api, tell_error, tell_http_error, tell_unexpected
+from hybrid_coordinator.faces.guard import Guard
+from hybrid_coordinator.faces.mcp import build_mcp
+from hybrid_coordinator.settings import ServerSettings, Settings
+
+GRACE_S = 5
+"""How long running answers may go on after SIGTERM before they are cut and recorded as they are."""
+
+logger = logging.getLogger(__name__)
+
+
+def build_app(house: House) -> Starlette:
+    """The whole HTTP face over an open house."""
+    mcp = build_mcp(house)
+
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        async with mcp.running():
+            yield
+
+    server = house.settings.server
+    return Starlette(
+        routes=[*Api(house).routes(), Route("/mcp", mcp.app)],
+        middleware=[Middleware(Guard, api_key=server.api_key, host=server.host)],
+        exception_handlers={CoordinatorError: tell_error, HTTPException: tell_http_error, Exception: tell_unexpected},
+        lifespan=lifespan,
+    )
+
+
+async def serve(settings: Settings) -> None:
+    """Open the house, listen, and say in the data folder where; until SIGTERM or SIGINT."""
+    async with open_house(settings, keep_up=True) as house:
+        listener = _listen(settings.server)
+        config = uvicorn.Config(
+            build_app(house), log_config=None, access_log=False, timeout_graceful_shutdown=GRACE_S, lifespan="on"
+        )
+        await _Announced(config, settings.data_dir / SERVER_FILE, _url(listener)).serve(sockets=[listener])
+
+
+class _Announced(uvicorn.Server):
+    """Writes where it listens once it does, and takes that back at the end."""
+
+    def __init__(self, config: uvicorn.Config, file: Path, url: str) -> None:
+        super().__init__(config)
+        self._file = file
+        self._url = url
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            await anyio.to_thread.run_sync(self._announce)
+            logger.info("listening on %s", self._url)
+
+    def _announce(self) -> None:
+        part = self._file.with_suffix(".part")
+        part.write_text(json.dumps({"url": self._url, "pid": os.getpid()}))
+        part.replace(self._file)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._file.unlink(missing_ok=True)
+        await super().shutdown(sockets)
+
+
+def _listen(server: ServerSettings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in server.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((server.host, server.port))
+    except OSError as error:
+        listener.close()
+        raise Conflict(
+            f"cannot listen on {server.host}:{server.port} ({error.strerror}); stop what is there or set HYBRID_PORT"
+        ) from error
+    return listener
+
+
+def _url(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
+    return f"http://{shown}:{port}"

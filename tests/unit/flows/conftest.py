@@ -1,0 +1,74 @@
+"""A house of fakes: the flows are the real ones."""
+
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+
+from hybrid_coordinator.app import Backends, House
+from hybrid_coordinator.domain.answer import AnswerEvent
+from hybrid_coordinator.domain.knowledge import Collection, Draft, Payload
+from hybrid_coordinator.domain.query import Query, Speciality
+from hybrid_coordinator.domain.route import Location, ModelCard
+from hybrid_coordinator.settings import Settings
+from hybrid_coordinator.testing import HashEmbedder, ManualClock, MemoryKnowledge, MemoryLedger, Script, ScriptedModel
+
+HOME = ModelCard("home", Location.LOCAL, context_tokens=4096)
+AWAY = ModelCard("away", Location.REMOTE, input_price=3_000_000, output_price=15_000_000)
+
+
+class ListDataset:
+    """Keeps the rows of the last export."""
+
+    def __init__(self) -> None:
+        self.rows: Sequence[Payload] = ()
+
+    async def write(self, rows: Sequence[Payload]) -> Path:
+        self.rows = rows
+        return Path("dataset.jsonl")
+
+
+@dataclass
+class Room:
+    """A house, and a hand on everything behind it."""
+
+    clock: ManualClock = field(default_factory=ManualClock)
+    embedder: HashEmbedder = field(default_factory=HashEmbedder)
+    knowledge: MemoryKnowledge = field(default_factory=MemoryKnowledge)
+    ledger: MemoryLedger = field(default_factory=MemoryLedger)
+    dataset: ListDataset = field(default_factory=ListDataset)
+    models: dict[str, ScriptedModel] = field(default_factory=dict)
+    settings: Settings = field(default_factory=Settings)
+
+    def __post_init__(self) -> None:
+        if not self.models:
+            self.add_model(HOME, ["home says so"])
+
+    def add_model(self, card: ModelCard, *scripts: Script) -> ScriptedModel:
+        self.models[card.name] = ScriptedModel(*scripts, card=card)
+        return self.models[card.name]
+
+    def specialise(self, name: str, speciality: Speciality) -> None:
+        self.add_model(replace(HOME, name=name, speciality=speciality))
+
+    @property
+    def house(self) -> House:
+        backends = Backends(
+            self.embedder, self.knowledge, self.ledger, self.models, self.dataset, self.clock, neighbours={}
+        )
+        return House(self.settings, backends)
+
+    async def teach(self, key: str, text: str, collection: Collection = Collection.PRACTICES, id: str = "p1") -> None:
+        await self.knowledge.put([Draft(id, collection, key, text)], await self.embedder.embed([key]))
+
+    async def hear(self, query: Query) -> list[AnswerEvent]:
+        events: AsyncGenerator[AnswerEvent, None] = self.house.answerer.stream(query)
+        async with aclosing(events):
+            return [event async for event in events]
+
+
+@pytest.fixture
+def room() -> Room:
+    return Room()
