@@ -17,9 +17,10 @@ from hybrid_coordinator.faces import shapes
 from hybrid_coordinator.faces.events import encode_event
 from hybrid_coordinator.faces.failures import error_body, failure_of
 from hybrid_coordinator.faces.guard import BodyTooLarge, too_large
+from hybrid_coordinator.faces.index_events import encode_index_run
 from hybrid_coordinator.faces.metrics import CONTENT_TYPE, render_metrics
 from hybrid_coordinator.faces.openapi import openapi_document, openapi_page
-from hybrid_coordinator.faces.operations import OPERATIONS, Operation, health, parse_request, query_of
+from hybrid_coordinator.faces.operations import OPERATIONS, Operation, health, parse_fields, parse_request, query_of
 
 NDJSON = "application/x-ndjson"
 
@@ -42,6 +43,7 @@ class Api:
             Route("/metrics", self.metrics),
             Route("/learning/export", self.export, methods=["POST"]),
             Route("/api/index", self.index, methods=["POST"]),
+            Route("/api/import", self.import_answers, methods=["POST"]),
             Route("/api/{operation}", self.call, methods=["GET", "POST"]),
         ]
 
@@ -63,8 +65,14 @@ class Api:
 
     async def index(self, request: Request) -> Response:
         """Index paths of this machine; the progress comes as one JSON object a line."""
-        parsed = shapes.IndexRequest.model_validate(await _read_json(request))
-        return StreamingResponse(_lines(self._house.index(parsed.paths)), media_type=NDJSON)
+        parsed = parse_fields(shapes.IndexRequest, "index", await _read_json(request))
+        return StreamingResponse(_lines(encode_index_run(self._house.indexer.index(parsed.paths))), media_type=NDJSON)
+
+    async def import_answers(self, request: Request) -> Response:
+        """Import a file of questions and answers of this machine; the progress comes as one JSON object a line."""
+        parsed = parse_fields(shapes.ImportRequest, "import", await _read_json(request))
+        run = self._house.indexer.import_answers(parsed.path)
+        return StreamingResponse(_lines(encode_index_run(run)), media_type=NDJSON)
 
     async def export(self, request: Request) -> Response:
         """The users' `/learning/export`: the same as `generate_training_data`."""

@@ -40,7 +40,7 @@ POLL_S = 0.05
 RETRY_S = 1.0
 SILENCE_S = 60.0
 """A server at work gives a sign of life four times as often."""
-GRACE_S = 1.0
+GRACE_S = 1.5
 """How long answers under way may take once the host has closed our input."""
 
 BUSY_EXIT = 4
@@ -61,11 +61,13 @@ logger = logging.getLogger(__name__)
 Message = dict[str, Any]
 
 
-def run_bridge(environment: Mapping[str, str] = os.environ, command: Sequence[str] = SERVE) -> int:
+def run_bridge(
+    environment: Mapping[str, str] = os.environ, command: Sequence[str] = SERVE, start_s: float = START_S
+) -> int:
     """Serve the host on standard input and output until it closes our input; the exit code comes back."""
     logging.basicConfig(stream=sys.stderr, format="hybrid-coordinator bridge: %(message)s")
     data_dir, api_key = find_place(environment)
-    bridge = Bridge(Server(data_dir, command), api_key, sys.stdout.fileno())
+    bridge = Bridge(Server(data_dir, command, start_s), api_key, sys.stdout.fileno())
     try:
         for line in sys.stdin.buffer:
             bridge.take(line)
@@ -104,9 +106,10 @@ class NoServer(Exception):
 class Server:
     """The server of one data folder: found, or started."""
 
-    def __init__(self, data_dir: Path, command: Sequence[str]) -> None:
+    def __init__(self, data_dir: Path, command: Sequence[str], start_s: float) -> None:
         self._data_dir = data_dir
         self._command = command
+        self._start_s = start_s
         self._mutex = threading.Lock()
         self._url: str | None = None
         self._failure = NoServer()
@@ -136,7 +139,7 @@ class Server:
         return url if is_up(url) else None
 
     def _start(self) -> str:
-        deadline = time.monotonic() + START_S
+        deadline = time.monotonic() + self._start_s
         try:
             self._data_dir.mkdir(parents=True, exist_ok=True)
             with (self._data_dir / LOCK_FILE).open("a") as lock:
@@ -167,7 +170,7 @@ class Server:
                 child = self._spawn()
             else:
                 raise NoServer(f"the coordinator ended with exit code {code} as it started: {self._last_words()}")
-        raise NoServer(f"the coordinator did not come up within {START_S:g} s: {self._last_words()}")
+        raise NoServer(f"the coordinator did not come up within {self._start_s:g} s: {self._last_words()}")
 
     def _spawn(self) -> "Popen[bytes]":
         import subprocess  # needed once in many sessions
@@ -254,7 +257,7 @@ class Bridge:
         self._api_key = api_key
         self._output = output
         self._write_lock = threading.Lock()
-        self._calls: dict[str | int, tuple[Call, threading.Thread]] = {}
+        self._calls: dict[str | int | None, tuple[Call, threading.Thread]] = {}
         self._version: str | None = None
 
     def take(self, line: bytes) -> None:
@@ -282,15 +285,14 @@ class Bridge:
 
     def _dispatch(self, call: Call) -> None:
         thread = threading.Thread(target=self._carry, args=(call,), daemon=True)
-        if call.id is not None:
+        if call.answerable:
             self._calls[call.id] = call, thread
         thread.start()
 
     def _cancel(self, message: Message) -> None:
         id = params_of(message).get("requestId")
-        found = self._calls.get(id) if isinstance(id, str | int) else None
-        if found is not None:
-            found[0].hang_up()
+        if isinstance(id, str | int) and id in self._calls:
+            self._calls[id][0].hang_up()
 
     def _carry(self, call: Call) -> None:
         try:
@@ -303,8 +305,7 @@ class Bridge:
             logger.exception("a message was not passed on")
             self._refuse(call, INTERNAL_ERROR, "something went wrong inside the bridge; its standard error says what")
         finally:
-            if call.id is not None:
-                self._calls.pop(call.id, None)
+            self._calls.pop(call.id, None)
 
     def _forward(self, call: Call) -> None:
         with closing(self._connect(call)) as connection:
@@ -314,7 +315,7 @@ class Bridge:
             for reply in read_replies(answer):
                 self._pass_on(call, reply)
                 answered = answered or "method" not in reply
-            if not answered:
+            if call.answerable and not answered:
                 self._refuse(call, NO_ANSWER, "the coordinator broke off before it answered; ask again")
 
     def _connect(self, call: Call) -> http.client.HTTPConnection:

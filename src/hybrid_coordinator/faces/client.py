@@ -12,6 +12,7 @@ from hybrid_coordinator.errors import Unavailable
 from hybrid_coordinator.faces import shapes
 from hybrid_coordinator.faces.events import encode_event
 from hybrid_coordinator.faces.failures import error_from
+from hybrid_coordinator.faces.index_events import encode_index_run
 from hybrid_coordinator.faces.operations import OPERATIONS, parse_request, query_of
 from hybrid_coordinator.settings import Settings
 
@@ -29,6 +30,9 @@ class Client(Protocol):
 
     def index(self, paths: list[str]) -> AsyncGenerator[dict[str, Any], None]:
         """The events of an index run over absolute paths."""
+
+    def import_answers(self, path: str) -> AsyncGenerator[dict[str, Any], None]:
+        """The events of an import of a file of questions and answers."""
 
 
 class HouseClient:
@@ -49,10 +53,11 @@ class HouseClient:
             async for event in events:
                 yield encode_event(event)
 
-    async def index(self, paths: list[str]) -> AsyncGenerator[dict[str, Any], None]:
-        async with aclosing(self._house.index(paths)) as events:
-            async for event in events:
-                yield event
+    def index(self, paths: list[str]) -> AsyncGenerator[dict[str, Any], None]:
+        return encode_index_run(self._house.indexer.index(paths))
+
+    def import_answers(self, path: str) -> AsyncGenerator[dict[str, Any], None]:
+        return encode_index_run(self._house.indexer.import_answers(path))
 
 
 class ServerClient:
@@ -73,6 +78,9 @@ class ServerClient:
 
     def index(self, paths: list[str]) -> AsyncGenerator[dict[str, Any], None]:
         return self._stream("/api/index", {"paths": paths})
+
+    def import_answers(self, path: str) -> AsyncGenerator[dict[str, Any], None]:
+        return self._stream("/api/import", {"path": path})
 
     async def _stream(self, path: str, fields: dict[str, Any]) -> AsyncGenerator[dict[str, Any], None]:
         headers = {"Accept": "application/x-ndjson"}

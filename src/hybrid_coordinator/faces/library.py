@@ -12,8 +12,10 @@ from typing import Any, Self
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 from hybrid_coordinator.app import House, open_house
+from hybrid_coordinator.domain.interaction import Outcome, OutcomeKind
 from hybrid_coordinator.domain.knowledge import Collection, Passage
 from hybrid_coordinator.domain.query import Preference, Profile, Query
+from hybrid_coordinator.errors import BadInput
 from hybrid_coordinator.flows.answer import answer_whole
 from hybrid_coordinator.flows.reports import Report
 from hybrid_coordinator.settings import Settings, load_settings
@@ -97,6 +99,17 @@ class HybridWorkflow:
         material = "\n\n".join(str(found.payload["text"]) for found in context)
         question = Query(query, context=material, profile=self.profile, preference=preference)
         return self._portal.call(answer_whole, self._house.answerer, question)[1].response
+
+    def teach(self, query: str, correction: str) -> str:
+        """Say what the answer to a query should have been; the id of the passage that holds it now."""
+        return self._portal.call(self._house.feedback.correct, query, correction)[1].id
+
+    def update_outcome(self, interaction_id: str, outcome: str, user_feedback: int | None = None) -> float:
+        """Say what became of an answer (success, partial, failure); its value score."""
+        if outcome not in list(OutcomeKind):
+            raise BadInput(f"outcome is {outcome!r}; it must be one of {', '.join(OutcomeKind)}")
+        said = Outcome(OutcomeKind(outcome), user_feedback)
+        return self._portal.call(self._house.feedback.settle, interaction_id, said).value.total
 
     def execute_batch(self, queries: Sequence[str]) -> list[dict[str, Any]]:
         """Several queries, one after the other: a local model answers one at a time anyway."""

@@ -78,10 +78,10 @@ class McpFace:
 
 def build_mcp(house: House) -> McpFace:
     """The tools over an open house."""
-    tools = ListToolsResult(tools=[describe_tool(operation) for operation in TOOLS])
+    tools = [describe_tool(operation) for operation in TOOLS]
 
     async def list_tools(_: ServerRequestContext[Any], _params: PaginatedRequestParams | None) -> ListToolsResult:
-        return tools
+        return ListToolsResult(tools=tools)
 
     async def call_tool(_: ServerRequestContext[Any], params: CallToolRequestParams) -> CallToolResult:
         return await run_tool(house, find_tool(params.name), params.arguments or {})
@@ -92,6 +92,8 @@ def build_mcp(house: House) -> McpFace:
         version=__version__,
         instructions=INSTRUCTIONS,
         cache_hints={"tools/list": CacheHint(ttl_ms=TOOL_LIST_TTL_MS, scope="public")},
+        # without it the SDK lists the tools anew before every call
+        get_tool_input_schema={tool.name: tool.input_schema for tool in tools}.get,
         on_list_tools=list_tools,
         on_call_tool=call_tool,
     )

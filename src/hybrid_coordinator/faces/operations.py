@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
@@ -17,6 +17,8 @@ from hybrid_coordinator.faces import shapes
 from hybrid_coordinator.flows.feedback import Track
 from hybrid_coordinator.flows.reports import Report
 from hybrid_coordinator.flows.search import RoutedQuery, check_limit
+
+Shape = TypeVar("Shape", bound=BaseModel)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +40,19 @@ class Operation:
 
 
 def parse_request(operation: Operation, fields: Any) -> BaseModel:
-    """The typed request; BadInput names every field that is not right and what would be."""
+    """The typed request of an operation; BadInput names every field that is not right and what would be."""
+    return parse_fields(operation.request, operation.name, fields)
+
+
+def parse_fields(shape: type[Shape], name: str, fields: Any) -> Shape:
+    """A request of that shape; BadInput begins with `name`."""
     try:
-        return operation.request.model_validate(fields)
+        return shape.model_validate(fields)
     except ValidationError as error:
         wrong = "; ".join(
             f"{'.'.join(str(part) for part in item['loc']) or 'request'}: {item['msg']}" for item in error.errors()
         )
-        raise BadInput(f"{operation.name}: {wrong}") from error
+        raise BadInput(f"{name}: {wrong}") from error
 
 
 async def augment_query(house: House, request: shapes.AugmentQueryRequest) -> shapes.AugmentQueryResult:

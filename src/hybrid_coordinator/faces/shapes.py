@@ -212,6 +212,10 @@ class IndexRequest(Request):
     paths: list[str] = Field(min_length=1, description="Absolute paths of files and folders on this machine.")
 
 
+class ImportRequest(Request):
+    path: str = Field(description="Absolute path of a JSONL file on this machine.")
+
+
 class AskRequest(Request):
     query: str = Field(description="The question.")
     context: str = Field("", description="Material sent along: a file, a log, a diff.")

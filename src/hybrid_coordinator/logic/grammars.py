@@ -19,7 +19,8 @@ class Grammar:
     """Node types by their part in a file.
 
     A definition is a passage of its own. A container is one whose members become passages when it is large. A wrapper
-    (decorators, `export`) takes its name and kind from what it holds. What is transparent is looked through.
+    (decorators, `export`) takes its name and kind from what it holds. What is transparent is looked through. Shorter
+    definitions than `least_lines` are read together; longer files than `most_characters` are not parsed.
     """
 
     load: Callable[[], object]
@@ -30,6 +31,7 @@ class Grammar:
     comments: frozenset[str] = frozenset({"comment"})
     functions_in: Mapping[str, frozenset[str]] = field(default_factory=dict)
     least_lines: int = 1
+    most_characters: int = 1_000_000
 
 
 def _set(names: str) -> frozenset[str]:
@@ -54,7 +56,8 @@ _TYPESCRIPT_ATTRIBUTES = {
 }
 
 GRAMMARS: Mapping[str, Grammar] = {
-    "bash": Grammar(tree_sitter_bash.language, _set("function_definition")),
+    # the scanner for here-documents takes quadratic time on hostile input
+    "bash": Grammar(tree_sitter_bash.language, _set("function_definition"), most_characters=40_000),
     "go": Grammar(tree_sitter_go.language, _set("function_declaration method_declaration type_declaration")),
     "javascript": Grammar(
         tree_sitter_javascript.language,

@@ -56,7 +56,14 @@ class Room:
     @property
     def house(self) -> House:
         backends = Backends(
-            self.embedder, self.knowledge, self.ledger, self.models, self.dataset, self.clock, neighbours={}
+            self.embedder,
+            self.knowledge,
+            self.ledger,
+            self.models,
+            self.dataset,
+            LocalFiles(),
+            self.clock,
+            neighbours={},
         )
         return House(self.settings, backends)
 

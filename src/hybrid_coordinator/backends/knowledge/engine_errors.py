@@ -25,6 +25,8 @@ The engine writes through memory maps of sparse files: a disk that fills up whil
 with SIGBUS. So there is always room for what it may do on its own.
 """
 
+_REFUSALS = ("Permission denied", "Read-only file system", "File exists", "Not a directory")
+
 
 @contextmanager
 def engine_errors(folder: Path) -> Generator[None]:
@@ -57,7 +59,7 @@ def _translated(folder: Path, reason: str) -> CoordinatorError:
         return DataFolderBusy(f"{where} is open in another process. Stop that one, or talk to it")
     if "No space left" in reason:
         return StorageFull(f"the disk of {where} is full; nothing stored was lost. Free some space and try again")
-    if "Permission denied" in reason or "Read-only file system" in reason:
+    if any(refusal in reason for refusal in _REFUSALS):
         return SettingError(f"{where} cannot be written ({reason}). Change its permissions or set HYBRID_DATA_DIR")
     if "Vector dimension error" in reason:
         return BadInput(

@@ -4,15 +4,15 @@ Collections bear the users' names, so that anything else that speaks Qdrant find
 says whose vectors they hold. Importing this module needs the extra `servers`; without it, that raises MissingExtra.
 """
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Self
 
-import anyio
 from qdrant_edge import SparseVector
 
-from hybrid_coordinator.backends.knowledge.finding import Place, found_passages, gather, places
+from hybrid_coordinator.backends.knowledge.finding import found_passages, gather, places
 from hybrid_coordinator.backends.knowledge.manifest import demand_embedder
 from hybrid_coordinator.backends.knowledge.payloads import (
     DENSE,
@@ -42,7 +42,7 @@ from hybrid_coordinator.errors import (
     StorageFull,
     Unavailable,
 )
-from hybrid_coordinator.logic.fusion import SEARCH_DEPTH, Candidate, fuse
+from hybrid_coordinator.logic.fusion import SEARCH_DEPTH, fuse
 
 try:
     from qdrant_client import AsyncQdrantClient, models
@@ -96,14 +96,14 @@ class QdrantServerKnowledge:
         limit: int,
         mode: SearchMode = SearchMode.HYBRID,
     ) -> list[Passage]:
-        candidates: list[Candidate[Place]] = []
-
-        async def look_in(collection: Collection) -> None:
-            candidates.extend(gather(collection, *await self._signals(collection, probe, max(limit, SEARCH_DEPTH))))
-
-        async with anyio.create_task_group() as group:
-            for collection in dict.fromkeys(collections):
-                group.start_soon(look_in, collection)
+        asked = list(dict.fromkeys(collections))
+        depth = max(limit, SEARCH_DEPTH)
+        signals = await asyncio.gather(*(self._signals(collection, probe, depth) for collection in asked))
+        candidates = [
+            candidate
+            for collection, (cosines, bm25) in zip(asked, signals, strict=True)
+            for candidate in gather(collection, cosines, bm25)
+        ]
         best = fuse(candidates, mode, limit)
         return list(found_passages(best, await self._payloads(places(best))))
 
@@ -191,7 +191,7 @@ class QdrantServerKnowledge:
 
 def connect(url: str, api_key: str | None) -> AsyncQdrantClient:
     """A client for a server's URL. Nothing is sent yet."""
-    return AsyncQdrantClient(url=url, api_key=api_key or None, timeout=_TIMEOUT_S, check_compatibility=False)
+    return AsyncQdrantClient(url, api_key=api_key or None, timeout=_TIMEOUT_S, check_compatibility=False)
 
 
 @contextmanager
@@ -256,9 +256,7 @@ def _best(query: Any, using: str, limit: int) -> models.QueryRequest:
 def _exactly(query: Any, using: str, points: Iterable[Any]) -> models.QueryRequest:
     wanted = list(points)
     only = models.Filter(must=[models.HasIdCondition(has_id=wanted)])
-    return models.QueryRequest(
-        query=query, using=using, filter=only, limit=max(1, len(wanted)), params=models.SearchParams(exact=True)
-    )
+    return models.QueryRequest(query=query, using=using, filter=only, limit=max(1, len(wanted)))
 
 
 def _payloads(records: Iterable[Any]) -> dict[int, dict[str, Any]]:

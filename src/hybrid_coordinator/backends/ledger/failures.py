@@ -51,6 +51,7 @@ _POSTGRESQL: dict[str, type[CoordinatorError]] = {
     "42501": SettingError,
     "22": BadInput,
     "23": BadInput,
+    "54": BadInput,
 }
 """By SQLSTATE, or its class: https://www.postgresql.org/docs/current/errcodes-appendix.html"""
 
@@ -60,7 +61,7 @@ _ADVICE: dict[type[CoordinatorError], str] = {
     Damaged: "cannot be read; restore a backup of it, or move it away and start with a new one (nothing was changed)",
     SettingError: "cannot be opened for writing; correct its address, or the rights on it",
     BadInput: "refuses a value; send one that fits",
-    Unavailable: "does not answer; see that it is up, and try again",
+    Unavailable: "does not answer; see that it is up and lets this user in, and try again",
 }
 
 

@@ -59,7 +59,7 @@ def _plain(name: str, value: Any) -> Any:
 
 def _counts(connection: Connection, column: ColumnElement[Any], spanned: ColumnElement[bool]) -> dict[Any, int]:
     counted = select(column, func.count()).where(and_(spanned, column.is_not(None))).group_by(column)
-    return dict(connection.execute(counted).tuples().all())
+    return {row[0]: row[1] for row in connection.execute(counted)}
 
 
 def _corrections(connection: Connection, since: datetime | None) -> int:

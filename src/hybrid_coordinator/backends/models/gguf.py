@@ -16,7 +16,7 @@ NEXT_STEP = "run `hybrid-coordinator models pull` or set HYBRID_LOCAL_MODEL_PATH
 
 
 def find_gguf(models_dir: Path) -> Path | None:
-    """The weights to use when none are named: the first by name in `models_dir`, else those of the installed package."""
+    """The weights when none are named: the first by name in `models_dir`, else those of an installed package."""
     return next(iter(sorted(models_dir.glob("*.gguf"))), None) or _find_packaged()
 
 

@@ -4,11 +4,13 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 from hybrid_coordinator.backends.http import open_client
-from hybrid_coordinator.backends.models.engine import Access, LlamaCppEngine
+from hybrid_coordinator.backends.models.engine import LlamaCppEngine
+from hybrid_coordinator.backends.models.llamacpp_process import Access
 from hybrid_coordinator.backends.models.openai_chat import OpenAIChatModel
 from hybrid_coordinator.backends.models.streaming import Patience
 from hybrid_coordinator.domain.query import Delta, Finished, Prompt
 from hybrid_coordinator.domain.route import ModelCard
+from hybrid_coordinator.errors import ModelRefused, ModelUnavailable
 
 
 class LlamaCppModel:
@@ -31,11 +33,17 @@ class LlamaCppModel:
 
     async def stream(self, prompt: Prompt) -> AsyncGenerator[Delta | Finished, None]:
         model = await self._reach(await self._engine.start())
-        async with aclosing(model.stream(prompt)) as pieces:
-            async for piece in pieces:
-                if isinstance(piece, Finished):
-                    self._engine.note_success()
-                yield piece
+        try:
+            async with aclosing(model.stream(prompt)) as pieces:
+                async for piece in pieces:
+                    if isinstance(piece, Finished):
+                        self._engine.note_success()
+                    yield piece
+        except ModelRefused:
+            raise
+        except ModelUnavailable:
+            self._engine.note_trouble()
+            raise
 
     async def check(self) -> None:
         await self._engine.check()

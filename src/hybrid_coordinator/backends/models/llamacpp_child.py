@@ -1,8 +1,8 @@
 """The llama.cpp server as a process of its own: `python -m hybrid_coordinator.backends.models.llamacpp_child`.
 
 The first line of stdin is a JSON object with the fields of `Weights` and the access key; the first and only line of
-stdout is `{"address": "http://127.0.0.1:PORT"}`, written once the weights are loaded. It ends when stdin does. Complaints
-go to stderr. Nothing but the standard library and xllamacpp is imported.
+stdout is `{"address": "http://127.0.0.1:PORT"}`, written once the weights are loaded. Complaints go to stderr. The
+process ends when stdin does. Nothing but the standard library and xllamacpp is imported.
 """
 
 import ctypes

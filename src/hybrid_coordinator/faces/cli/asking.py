@@ -55,14 +55,13 @@ collections = click.Choice([collection.value for collection in Collection])
 def ask(query: str, files: tuple[Any, ...], quiet: bool, as_json: bool, **fields: Any) -> None:  # fmt: skip
     """Ask a question and watch it being answered.
 
-    The passages found, the route with its reason, and then the answer as it comes. QUERY may be - to read it from stdin.
+    First the passages found and the route with its reason, then the answer as it comes. QUERY may be - for stdin.
     """
     if query == "-":
         query = sys.stdin.read()
     material = "\n\n".join(file.read() for file in files)
-    request = {"query": query, "context": material} | {
-        name: value for name, value in fields.items() if value is not None
-    }
+    given = {name: value for name, value in fields.items() if value is not None}
+    request = {"query": query, "context": material} | given
     answered = run(lambda client: _watch(client, request, quiet=quiet or as_json, silent=as_json))
     if as_json:
         print_json(answered)

@@ -1,4 +1,4 @@
-"""The demo: a real repository is indexed, real questions are answered by a real local model, judged, scored and learned from.
+"""The demo: a real repository is indexed, and a real local model answers, is judged, scored and taught.
 
 An answer is judged by whether it says what the repository says: a word of the demo's own table. Nothing is staged: a
 small model gets some of them wrong, then it is taught, and asked again.
@@ -80,7 +80,7 @@ def demo(path: Path | None, fresh: bool, as_json: bool) -> None:
     settings = _demo_settings()
     if fresh:
         _forget(settings.data_dir)
-    figures = unwrap(lambda: _play(settings, path or _this_project(), silent=as_json))
+    figures = unwrap(lambda: _play(settings, (path or _this_project()).resolve(), silent=as_json))
     if as_json:
         print_json(figures)
 
@@ -116,7 +116,7 @@ async def _play(settings: Settings, path: Path, *, silent: bool) -> dict[str, An
     async with open_house(settings, keep_up=True) as house:
         client = HouseClient(house)
         out.print(Rule(f"1. Index {path.name}", align="left"))
-        indexed = await show_index(client, [str(path.resolve())])
+        indexed = await show_index(client, [str(path)], silent=silent)
         await house.knowledge.tidy()
         out.print(Rule(f"2. Ask {len(QUESTIONS)} questions", align="left"))
         results = [await _ask_and_settle(client, question, silent=silent) for question in QUESTIONS]

@@ -39,9 +39,8 @@ def models(context: click.Context, as_json: bool) -> None:
         return
     for model in listed["models"]:
         mark = "[green]up[/]" if model["ok"] else "[red]down[/]"
-        out.print(
-            f"{mark} [bold]{escape(model['name'])}[/] {model['location']}, {model['speciality']}: {escape(model['detail'])}"
-        )
+        place = f"{model['location']}, {model['speciality']}"
+        out.print(f"{mark} [bold]{escape(model['name'])}[/] {place}: {escape(model['detail'])}")
     if not listed["models"]:
         out.print("no model is set up: run `hybrid-coordinator models pull`, or set a URL or a key")
 

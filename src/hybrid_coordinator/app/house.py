@@ -1,4 +1,4 @@
-"""The only place that knows which backend stands behind which port."""
+"""The flows, wired over whatever stands behind the ports."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,12 +16,8 @@ from hybrid_coordinator.flows.history import History
 from hybrid_coordinator.flows.reports import Reporter
 from hybrid_coordinator.flows.search import Searcher
 from hybrid_coordinator.logic.pricing import find_price
-from hybrid_coordinator.ports import Clock, Datasets, Embedder, Knowledge, Ledger, Model
+from hybrid_coordinator.ports import Clock, Datasets, Embedder, Files, Knowledge, Ledger, Model
 from hybrid_coordinator.settings import Settings
-
-LOCK_FILE = "lock"
-SERVER_FILE = "server.json"
-"""Written by a running server into the data folder: its URL and process id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +29,7 @@ class Backends:
     ledger: Ledger
     models: Mapping[str, Model]
     datasets: Datasets
+    files: Files
     clock: Clock
     neighbours: Mapping[str, Check]
 

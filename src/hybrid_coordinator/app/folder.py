@@ -1,0 +1,48 @@
+"""The data folder: what lies where, and who owns it."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from hybrid_coordinator.errors import DataFolderBusy, SettingError
+
+LOCK_FILE = "lock"
+OWNER_FILE = "owner"
+KNOWLEDGE_FOLDER = "knowledge"
+LEDGER_FILE = "ledger.db"
+MODELS_FOLDER = "models"
+SERVER_FILE = "server.json"
+"""Written by a running server: its URL and process id."""
+
+
+@contextmanager
+def own_folder(folder: Path) -> Iterator[None]:
+    """Make the data folder and hold its lock. A lock dies with its process, however that ends."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder / LOCK_FILE, timeout=0)
+        lock.acquire()
+    except Timeout as error:
+        raise DataFolderBusy(
+            f"the data folder {str(folder)!r} is in use by {_owner_of(folder)}; "
+            "stop it, or set HYBRID_DATA_DIR to another folder"
+        ) from error
+    except OSError as error:
+        raise SettingError(
+            f"HYBRID_DATA_DIR={str(folder)!r} cannot be used ({error.strerror}); name a folder that can be written"
+        ) from error
+    try:
+        (folder / OWNER_FILE).write_text(str(os.getpid()))
+        yield
+    finally:
+        lock.release()
+
+
+def _owner_of(folder: Path) -> str:
+    try:
+        return f"process {int((folder / OWNER_FILE).read_text())}"
+    except (OSError, ValueError):
+        return "another process"

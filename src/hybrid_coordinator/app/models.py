@@ -1,0 +1,110 @@
+"""Which class speaks to which model."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from hybrid_coordinator.app.folder import MODELS_FOLDER
+from hybrid_coordinator.backends.http import open_client
+from hybrid_coordinator.backends.models.anthropic import AnthropicModel
+from hybrid_coordinator.backends.models.circuit import CircuitBreaker, CircuitPolicy
+from hybrid_coordinator.backends.models.engine import EnginePolicy, LlamaCppEngine
+from hybrid_coordinator.backends.models.gguf import find_gguf
+from hybrid_coordinator.backends.models.llamacpp import LlamaCppModel
+from hybrid_coordinator.backends.models.llamacpp_process import Weights
+from hybrid_coordinator.backends.models.openai_chat import OpenAIChatModel
+from hybrid_coordinator.backends.models.pulling import pull_default_model
+from hybrid_coordinator.backends.models.retrying import RetryingModel, RetryPolicy
+from hybrid_coordinator.backends.models.streaming import Patience
+from hybrid_coordinator.domain.query import Speciality
+from hybrid_coordinator.domain.route import Location, ModelCard
+from hybrid_coordinator.logic.pricing import find_price
+from hybrid_coordinator.ports import Clock, Model
+from hybrid_coordinator.settings import Settings
+
+
+def open_models(settings: Settings, clock: Clock) -> Iterator[Model]:
+    """Every model that the settings name: local ones first."""
+    local = settings.local
+    general = local.llama_cpp_base_url or local.lemonade_base_url
+    if general:
+        yield _careful(_local_server("local", Speciality.GENERAL, general, "", settings), settings, clock)
+    else:
+        weights = default_model_path(settings)
+        if weights is not None:
+            card = ModelCard("local", Location.LOCAL, context_tokens=local.context_tokens)
+            loaded = Weights(weights, weights.stem, local.context_tokens, threads=local.threads)
+            yield LlamaCppModel(card, LlamaCppEngine(loaded, clock, EnginePolicy()), _patience(settings))
+    for name, speciality, url in (
+        ("local-coder", Speciality.CODE, local.llama_cpp_code_url),
+        ("local-analysis", Speciality.ANALYSIS, local.llama_cpp_analysis_url),
+    ):
+        if url:
+            yield _careful(_local_server(name, speciality, url, "", settings), settings, clock)
+    if local.ollama_base_url:
+        ollama = _local_server("ollama", Speciality.GENERAL, local.ollama_base_url, local.ollama_model, settings)
+        yield _careful(ollama, settings, clock)
+    if settings.routing.hybrid_mode:
+        yield from (_careful(model, settings, clock) for model in _remote_models(settings))
+
+
+def default_model_path(settings: Settings) -> Path | None:
+    """The weights of the built-in engine: those named, else those found, else None."""
+    if settings.local.model_path:
+        return Path(settings.local.model_path).expanduser()
+    return find_gguf(settings.data_dir / MODELS_FOLDER)
+
+
+async def pull_model(settings: Settings, progress: Callable[[str], None]) -> Path:
+    """Fetch the default weights into the data folder; where they lie."""
+    return await pull_default_model(settings.data_dir / MODELS_FOLDER, progress)
+
+
+def _careful(model: Model, settings: Settings, clock: Clock) -> Model:
+    """A model on the other side of a wire: asked again when that may help, left alone while it is down."""
+    retrying = RetryingModel(model, RetryPolicy(settings.patience.retries))
+    return CircuitBreaker(retrying, clock, CircuitPolicy())
+
+
+def _local_server(name: str, speciality: Speciality, url: str, model: str, settings: Settings) -> Model:
+    card = ModelCard(name, Location.LOCAL, speciality, settings.local.context_tokens)
+    client = open_client(trust_env=False)
+    return OpenAIChatModel(card, base_url=url, model=model, client=client, patience=_patience(settings))
+
+
+def _remote_models(settings: Settings) -> Iterator[Model]:
+    remote, patience = settings.remote, _patience(settings)
+    if remote.anthropic_api_key:
+        yield AnthropicModel(
+            _remote_card(remote.anthropic_model),
+            base_url=remote.anthropic_url,
+            model=remote.anthropic_model,
+            client=open_client(trust_env=True),
+            api_key=remote.anthropic_api_key.reveal,
+            patience=patience,
+        )
+    if remote.openai_api_key:
+        yield OpenAIChatModel(
+            _remote_card(remote.openai_model),
+            base_url=remote.openai_url,
+            model=remote.openai_model,
+            client=open_client(trust_env=True),
+            api_key=remote.openai_api_key.reveal,
+            patience=patience,
+        )
+
+
+REMOTE_CONTEXT_TOKENS = 128_000
+"""What current remote models take at least; a longer prompt is refused by the vendor with its own words."""
+
+
+def _remote_card(name: str) -> ModelCard:
+    """A model without a list price costs nothing in the report, and the report's reader is told by `models`."""
+    price = find_price(name) or (0, 0)
+    return ModelCard(
+        name, Location.REMOTE, context_tokens=REMOTE_CONTEXT_TOKENS, input_price=price[0], output_price=price[1]
+    )
+
+
+def _patience(settings: Settings) -> Patience:
+    chosen = settings.patience
+    return Patience(chosen.connect_s, chosen.first_word_s, chosen.next_word_s, chosen.whole_answer_s)

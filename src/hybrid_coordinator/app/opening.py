@@ -1,0 +1,142 @@
+"""Opening the house: every backend in its order, and closing in the other."""
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from urllib.parse import quote
+
+import anyio
+
+from hybrid_coordinator.app.folder import KNOWLEDGE_FOLDER, LEDGER_FILE, own_folder
+from hybrid_coordinator.app.house import Backends, House
+from hybrid_coordinator.app.models import open_models
+from hybrid_coordinator.backends.clock import SystemClock
+from hybrid_coordinator.backends.datasets.jsonl import JsonlDataset
+from hybrid_coordinator.backends.embedders.minilm import MiniLmEmbedder
+from hybrid_coordinator.backends.embedders.openai import OpenAIEmbedder
+from hybrid_coordinator.backends.http import open_client
+from hybrid_coordinator.backends.knowledge.edge import EdgeKnowledge
+from hybrid_coordinator.backends.knowledge.rebuild import Progress, rebuild
+from hybrid_coordinator.backends.ledger.sql import SqlLedger
+from hybrid_coordinator.backends.neighbours import http_check, tcp_check
+from hybrid_coordinator.domain.knowledge import EmbedderIdentity
+from hybrid_coordinator.errors import BadInput, CoordinatorError
+from hybrid_coordinator.flows.health import Check
+from hybrid_coordinator.ports import Embedder, Knowledge
+from hybrid_coordinator.settings import Settings
+
+
+class LocalFiles:  # TEMPORARY
+    pass
+
+
+logger = logging.getLogger(__name__)
+
+
+@asynccontextmanager
+async def open_house(settings: Settings, *, keep_up: bool = False) -> AsyncIterator[House]:
+    """Own the data folder and everything behind the ports for as long as this lasts.
+
+    With `keep_up` the history is filed in the background; at the end it is filed in any case. Raises DataFolderBusy
+    while another process owns the folder.
+    """
+    folder = settings.data_dir
+    with own_folder(folder):
+        async with AsyncExitStack() as stack:
+            house = House(settings, await _open_backends(settings, folder, stack))
+            async with anyio.create_task_group() as group:
+                if keep_up:
+                    house.history.note_record()
+                    group.start_soon(house.history.keep_up)
+                try:
+                    yield house
+                finally:
+                    group.cancel_scope.cancel()
+                    with anyio.CancelScope(shield=True):
+                        await _file_the_rest(house)
+
+
+async def _file_the_rest(house: House) -> None:
+    try:
+        await house.history.catch_up()
+    except CoordinatorError:  # the ledger has it all: the next start files it
+        logger.exception("the history was not filed whole")
+
+
+async def _open_backends(settings: Settings, folder: Path, stack: AsyncExitStack) -> Backends:
+    clock = SystemClock()
+    ledger = await _open_ledger(settings, folder)
+    stack.push_async_callback(ledger.aclose)
+    embedder = open_embedder(settings)
+    stack.push_async_callback(embedder.aclose)
+    knowledge = await _open_knowledge(settings, folder, embedder)
+    stack.push_async_callback(knowledge.aclose)
+    models = {model.card.name: model for model in open_models(settings, clock)}
+    for model in models.values():
+        stack.push_async_callback(model.aclose)
+    dataset = JsonlDataset(settings.learning.finetune_data_path.expanduser())
+    return Backends(embedder, knowledge, ledger, models, dataset, LocalFiles(), clock, _open_neighbours(settings))
+
+
+async def _open_ledger(settings: Settings, folder: Path) -> SqlLedger:
+    storage = settings.storage
+    if not storage.postgres_host:
+        return await SqlLedger.open(f"sqlite:///{folder / LEDGER_FILE}")
+    user = f"{quote(storage.postgres_user, safe='')}:{quote(storage.postgres_password.reveal, safe='')}"
+    url = f"postgresql+psycopg://{user}@{storage.postgres_host}:{storage.postgres_port}/{storage.postgres_db}"
+    tls = {
+        "sslmode": storage.postgres_sslmode,
+        "sslrootcert": storage.postgres_sslrootcert,
+        "sslcert": storage.postgres_sslcert,
+        "sslkey": storage.postgres_sslkey,
+    }
+    return await SqlLedger.open(url, connect_args={name: value for name, value in tls.items() if value})
+
+
+def open_embedder(settings: Settings) -> Embedder:
+    """The built-in embedder, or the one behind EMBEDDING_URL."""
+    chosen = settings.embedder
+    if not chosen.url:
+        return MiniLmEmbedder(threads=chosen.threads)
+    return OpenAIEmbedder(
+        EmbedderIdentity(chosen.model, chosen.dimension),
+        base_url=chosen.url,
+        client=open_client(trust_env=settings.routing.hybrid_mode),
+        api_key=chosen.api_key.reveal,
+        connect_s=settings.patience.connect_s,
+    )
+
+
+async def _open_knowledge(settings: Settings, folder: Path, embedder: Embedder) -> Knowledge:
+    storage = settings.storage
+    if not storage.qdrant_url:
+        return await EdgeKnowledge.open(folder / KNOWLEDGE_FOLDER, embedder.identity)
+    from hybrid_coordinator.backends.knowledge.server import QdrantServerKnowledge, connect  # an extra
+
+    client = connect(storage.qdrant_url, storage.qdrant_api_key.reveal)
+    return await QdrantServerKnowledge.open(client, embedder.identity)
+
+
+async def rebuild_knowledge(settings: Settings, progress: Progress) -> int:
+    """Embed all knowledge anew with the embedder now set; how many passages. The house must be closed."""
+    if settings.storage.qdrant_url:
+        raise BadInput("reindex works on the embedded store; on a Qdrant server, drop its collections and index again")
+    embedder = open_embedder(settings)
+    with own_folder(settings.data_dir):
+        try:
+            folder = settings.data_dir / KNOWLEDGE_FOLDER
+            return await rebuild(folder, embedder.identity, embedder.embed, progress)
+        finally:
+            await embedder.aclose()
+
+
+def _open_neighbours(settings: Settings) -> dict[str, Check]:
+    """Servers of the users' deployment that /health reports on and nothing here depends on."""
+    storage = settings.storage
+    checks: dict[str, Check] = {}
+    if storage.aidb_url:
+        checks["aidb"] = http_check(f"{storage.aidb_url}/health")
+    if storage.redis_url:
+        checks["redis"] = tcp_check(storage.redis_url, default_port=6379)
+    return checks
