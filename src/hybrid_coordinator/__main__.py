@@ -1,6 +1,18 @@
 """`python -m hybrid_coordinator` and the `hybrid-coordinator` command."""
 
-from hybrid_coordinator.faces.cli import main
+import sys
+
+
+def main() -> None:
+    """Run a command. `mcp` skips the rest of the command line, because a host waits for its first answer."""
+    if sys.argv[1:] == ["mcp"]:
+        from hybrid_coordinator.faces.bridge import run_bridge
+
+        sys.exit(run_bridge())
+    from hybrid_coordinator.faces.cli import main as run_command
+
+    run_command()
+
 
 if __name__ == "__main__":
     main()

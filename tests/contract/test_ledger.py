@@ -28,6 +28,7 @@ from hybrid_coordinator.domain.query import Profile, Speciality
 from hybrid_coordinator.domain.route import Route, Target
 from hybrid_coordinator.errors import BadInput, Conflict, NotFound, RefusedStatement, SettingError, Unavailable
 from hybrid_coordinator.ports import Ledger, PassageRecord
+from hybrid_coordinator.testing import MemoryLedger
 
 NOON = datetime(2026, 3, 4, 12, 0, 0, 123456, tzinfo=UTC)
 ROUTE = Route(
@@ -270,6 +271,13 @@ class LedgerContract:
         assert after == [changed, unreadable]
         assert await ledger.source("/repo", "a.py") is None
         assert await ledger.sources("/repo") == [unreadable]
+
+    async def test_the_roots_are_those_with_something_indexed(self, ledger: Ledger) -> None:
+        for root, path in (("/b", "x"), ("/a", "x"), ("/a", "y"), ("/c", "x")):
+            await ledger.put_source(Source(root, path, "h", ()))
+        await ledger.remove_source("/c", "x")
+
+        assert sorted(await ledger.roots()) == ["/a", "/b"]
 
     async def test_closing_twice_is_fine(self, ledger: Ledger) -> None:
         await ledger.aclose()
@@ -725,6 +733,12 @@ def _postgresql_programs() -> Path | None:
     on_path = shutil.which("pg_ctl")
     installed = sorted(Path("/usr/lib/postgresql").glob("*/bin/pg_ctl"))
     return Path(on_path).parent if on_path else installed[-1].parent if installed else None
+
+
+class TestMemory(LedgerContract):
+    @pytest.fixture
+    def ledger(self) -> MemoryLedger:
+        return MemoryLedger()
 
 
 class TestSqlite(SqlLedgerContract):

@@ -24,7 +24,8 @@ from hybrid_coordinator.backends.datasets.jsonl import JsonlDataset
 from hybrid_coordinator.domain.knowledge import Collection, Draft, Vector
 from hybrid_coordinator.domain.query import Delta, Finished, Prompt
 from hybrid_coordinator.errors import ModelUnavailable
-from hybrid_coordinator.faces.mcp import INSTRUCTIONS, LEAST_TEXT, MOST_BYTES, McpFace, build_mcp, describe_tool, fit
+from hybrid_coordinator.faces.fitting import LEAST_TEXT, MOST_BYTES, fit
+from hybrid_coordinator.faces.mcp import INSTRUCTIONS, McpFace, build_mcp, describe_tool
 from hybrid_coordinator.faces.operations import TOOLS
 from hybrid_coordinator.settings import ServerSettings, Settings
 from hybrid_coordinator.testing import HashEmbedder, ManualClock, MemoryKnowledge, MemoryLedger, ScriptedModel

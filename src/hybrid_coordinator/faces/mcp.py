@@ -6,7 +6,6 @@ What the tools need to remember between calls they hand out as ids.
 
 import json
 import logging
-from bisect import bisect_right
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
@@ -28,13 +27,14 @@ from mcp.types import (
     Tool,
     ToolAnnotations,
 )
-from pydantic import BaseModel
 
 from hybrid_coordinator import __version__
 from hybrid_coordinator.app import House
 from hybrid_coordinator.errors import CoordinatorError
 from hybrid_coordinator.faces.failures import error_body
+from hybrid_coordinator.faces.fitting import fit
 from hybrid_coordinator.faces.operations import TOOLS, Operation, parse_request
+from hybrid_coordinator.faces.tool_schemas import input_schema, output_schema
 from hybrid_coordinator.settings import is_loopback
 
 INSTRUCTIONS = """\
@@ -49,12 +49,6 @@ route_query also reads the record in SQL, and lets a model answer. An error says
 
 TOOL_LIST_TTL_MS = 300_000
 """How long a client may keep the list of tools. It changes with a release only."""
-
-MOST_BYTES = 8_000
-"""About 2,000 tokens: what one result may take of an agent's context before texts in it are cut."""
-
-LEAST_TEXT = 80
-"""Characters that every text keeps, however many results there are."""
 
 logger = logging.getLogger(__name__)
 
@@ -157,100 +151,3 @@ def _failed(error: Exception) -> CallToolResult:
 
 def _text(text: str) -> TextContent:
     return TextContent(type="text", text=text)
-
-
-def input_schema(request: type[BaseModel]) -> dict[str, Any]:
-    """What a tool takes, flat: what may be null is shown as what may be left out."""
-    schema = _tidy_schema(request.model_json_schema())
-    properties = {name: _without_null(field) for name, field in schema["properties"].items()}
-    return {**schema, "properties": properties}
-
-
-def output_schema(result: type[BaseModel]) -> dict[str, Any]:
-    """What a tool returns. Nested objects stay under `$defs`, because several lists hold the same kind."""
-    return _tidy_schema(result.model_json_schema(mode="serialization"))
-
-
-def _tidy_schema(schema: dict[str, Any]) -> dict[str, Any]:
-    defined = schema.get("$defs", {})
-    enums = {f"#/$defs/{name}": _tidy(node, {}) for name, node in defined.items() if "enum" in node}
-    objects = {name: _tidy(node, enums) for name, node in defined.items() if "enum" not in node}
-    body = {name: node for name, node in schema.items() if name != "$defs"}
-    tidied = {"properties": {}, **_tidy(body, enums)}
-    return {**tidied, "$defs": objects} if objects else tidied
-
-
-def _tidy(node: Any, enums: Mapping[str, Any]) -> Any:
-    """Without titles, and with the values of an enumeration where it is used: both are what a reader wants."""
-    if isinstance(node, list):
-        return [_tidy(item, enums) for item in node]
-    if not isinstance(node, dict):
-        return node
-    if node.get("$ref") in enums:
-        written_out = enums[node["$ref"]]
-        node = {"type": written_out["type"], "enum": written_out["enum"], **node}
-        del node["$ref"]
-    return {name: _tidy_keyword(name, value, enums) for name, value in node.items() if name != "title"}
-
-
-def _tidy_keyword(name: str, value: Any, enums: Mapping[str, Any]) -> Any:
-    if name == "properties":  # its keys are names of fields, and one of them may well be `title`
-        return {field: _tidy(schema, enums) for field, schema in value.items()}
-    return _tidy(value, enums)
-
-
-def _without_null(field: dict[str, Any]) -> dict[str, Any]:
-    choices = [choice for choice in field.get("anyOf", ()) if choice != {"type": "null"}]
-    if len(choices) != 1:
-        return field
-    return {**choices[0], **{name: value for name, value in field.items() if name not in ("anyOf", "default")}}
-
-
-def fit(content: dict[str, Any], most_bytes: int = MOST_BYTES) -> dict[str, Any]:
-    """The result with the texts inside its lists cut to one length, the longest at which its JSON is small enough.
-
-    Nothing is dropped: who asks for a hundred passages gets a hundred, each with its first `LEAST_TEXT` characters,
-    however long that makes the whole. Texts outside lists are what was asked for, and stay.
-    """
-    if _size(content) <= most_bytes:
-        return content
-    content = _written_out_once(content)
-    lengths = range(LEAST_TEXT, most_bytes)
-    fitting = bisect_right(lengths, most_bytes, key=lambda length: _size(_cut_lists(content, length)))
-    return _cut_lists(content, lengths[max(fitting - 1, 0)])
-
-
-def _size(content: Any) -> int:
-    return len(json.dumps(content, ensure_ascii=False).encode())
-
-
-def _written_out_once(content: dict[str, Any]) -> dict[str, Any]:
-    """A passage that stands in several lists keeps its text in the last; the others say where it is."""
-    lists = {name: value for name, value in content.items() if isinstance(value, list)}
-    last = {item["id"]: name for name, items in lists.items() for item in items if _is_passage(item)}
-
-    def refer(name: str, item: Any) -> Any:
-        if not _is_passage(item) or last[item["id"]] == name:
-            return item
-        return {**item, "text": f"[written out in {last[item['id']]}]", "payload": {}}
-
-    return {**content, **{name: [refer(name, item) for item in items] for name, items in lists.items()}}
-
-
-def _is_passage(item: Any) -> bool:
-    return isinstance(item, dict) and {"id", "text", "payload"} <= item.keys()
-
-
-def _cut_lists(content: dict[str, Any], length: int) -> dict[str, Any]:
-    return {name: _cut(value, length) if isinstance(value, list) else value for name, value in content.items()}
-
-
-def _cut(value: Any, length: int) -> Any:
-    if isinstance(value, str):
-        gone = len(value) - length
-        return f"{value[:length]}… [{gone} characters cut]" if gone > 0 else value
-    if isinstance(value, list):
-        return [_cut(item, length) for item in value]
-    if isinstance(value, dict):
-        return {name: _cut(item, length) for name, item in value.items()}
-    return value

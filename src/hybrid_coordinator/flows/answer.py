@@ -123,7 +123,7 @@ class Answerer:
         return replace(query, history=tuple(turns))
 
     async def _say(self, account: _Account, passages: tuple[Passage, ...]) -> AsyncGenerator[AnswerEvent, None]:
-        failures: list[str] = []
+        failures: dict[str, ModelUnavailable] = {}
         for name in account.route.attempts:
             model = self._models[name]
             try:
@@ -133,11 +133,11 @@ class Answerer:
             except ModelUnavailable as error:
                 if account.said:
                     raise
-                failures.append(f"{name}: {error}")
+                failures[name] = error
                 yield FellThrough(name, str(error))
             else:
                 return
-        raise ModelUnavailable("no model answered: " + "; ".join(failures))
+        raise _join_failures(failures)
 
     async def _attempt(
         self, model: Model, account: _Account, passages: tuple[Passage, ...]
@@ -269,6 +269,13 @@ class Answerer:
 
     def _since(self, started: float) -> int:
         return _ms(self._clock.monotonic() - started)
+
+
+def _join_failures(failures: Mapping[str, ModelUnavailable]) -> ModelUnavailable:
+    """One error for all of them; trying again makes sense when the first of them may answer again."""
+    waits = [error.retry_after_s for error in failures.values() if error.retry_after_s is not None]
+    said = "; ".join(f"{name}: {error}" for name, error in failures.items())
+    return ModelUnavailable(f"no model answered: {said}", retry_after_s=min(waits, default=None))
 
 
 def _name_model(account: _Account) -> str:

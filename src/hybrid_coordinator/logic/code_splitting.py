@@ -14,7 +14,7 @@ _MAX_NESTING = 8
 _MAX_LINE = 5_000
 _CHUNK = 65_536
 _HEADER_CHARACTERS = 200
-_STEPS_A_CHARACTER = 1 / 10
+_STEPS_A_CHARACTER = 1 / 20
 """A step of the parser's progress is some hundred operations; real code takes about a step for a hundred characters."""
 
 
@@ -68,12 +68,10 @@ class _Splitter:
 
     def split(self, root: Node) -> Iterator[Piece]:
         purpose = first_sentence(self._leading_text(root))
-        found = self._definitions(root)
+        found = self._definitions(root.named_children)
         yield from self._within(found, Piece("", 1, 1, purpose=purpose), 0, len(self.lines), 0)
 
-    def _within(
-        self, found: Sequence[_Definition], around: Piece, start: int, end: int, depth: int
-    ) -> Iterator[Piece]:
+    def _within(self, found: Sequence[_Definition], around: Piece, start: int, end: int, depth: int) -> Iterator[Piece]:
         """The definitions inside some lines, and before them one piece after another of what is left."""
         between = list(self._between(found, start, end))
         for piece in pack(part for run in between for part in paragraphs(run)):
@@ -95,7 +93,7 @@ class _Splitter:
         purpose = self._purpose(definition, symbol)
         whole = Piece("\n".join(run.lines), run.start, run.end, symbol, purpose, around.header)
         if definition.container and run.size > TARGET_CHARACTERS and depth < _MAX_NESTING:
-            members = self._definitions(definition.node)
+            members = self._definitions(_members(definition.node, self.grammar))
             if members:
                 inner = replace(whole, header=self._header(definition, around.header))
                 yield from self._open(definition, members, inner, around.header, depth + 1)
@@ -108,10 +106,11 @@ class _Splitter:
     def _open(
         self, definition: _Definition, members: Sequence[_Definition], inner: Piece, outer_header: str, depth: int
     ) -> Iterator[Piece]:
-        pieces = self._within(members, inner, definition.start, definition.end, depth)
-        for piece in pieces:
-            holds_header = piece.line_start == definition.start + 1
-            yield replace(piece, header=outer_header) if holds_header else piece
+        for piece in self._within(members, inner, definition.start, definition.end, depth):
+            if piece.line_start > definition.start + 1:
+                yield piece
+            elif not set(_words(piece.text)) <= set(_words(inner.header)):  # more than the header alone
+                yield replace(piece, header=outer_header)
 
     def _cut(self, run: Run, whole: Piece, outer_header: str) -> Iterator[Piece]:
         for piece in pack(paragraphs(run)):
@@ -123,10 +122,10 @@ class _Splitter:
         first = self.lines[_inner(definition.node, self.grammar).start_point.row].rstrip()[:_HEADER_CHARACTERS]
         return f"{around}\n{first}" if around else first
 
-    def _definitions(self, parent: Node) -> list[_Definition]:
-        """Those directly inside a node, in order; two never share a line."""
+    def _definitions(self, nodes: Sequence[Node]) -> list[_Definition]:
+        """Those among some nodes, in order; two never share a line."""
         found: list[_Definition] = []
-        for node in self._candidates(parent):
+        for node in self._candidates(nodes):
             definition = self._read(node)
             if found and definition.start < found[-1].end:
                 definition = replace(definition, start=found[-1].end)
@@ -134,12 +133,9 @@ class _Splitter:
                 found.append(definition)
         return found
 
-    def _candidates(self, parent: Node) -> Iterator[Node]:
+    def _candidates(self, nodes: Sequence[Node]) -> Iterator[Node]:
         """Definitions in tree order, looking through what only holds them."""
-        waiting = [parent.child_by_field_name("body") or parent.child_by_field_name("expression") or parent]
-        if parent.type in self.grammar.wrappers or parent.type == "expression_statement":
-            waiting = [_body(_inner(parent, self.grammar))]
-        waiting = [child for node in waiting for child in reversed(_self_or_children(node, self.grammar))]
+        waiting = list(reversed(nodes))
         while waiting:
             node = waiting.pop()
             if node.type in self.grammar.transparent:
@@ -201,8 +197,12 @@ def symbol_of(node: Node) -> str:
         named = _declared_name(node)
     name = _text(named)
     receiver = node.child_by_field_name("receiver")
-    words = re.findall(r"\w+", _text(receiver)) if receiver else []
+    words = _words(_text(receiver))
     return f"{words[-1]}.{name}" if words else name
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"\w+", text)
 
 
 def _declared_name(node: Node) -> Node | None:
@@ -233,17 +233,17 @@ def _inner(node: Node, grammar: Grammar) -> Node:
 def _value(node: Node) -> Node:
     """What a declaration gives a name to."""
     held = node.named_children[0] if node.named_children else node
-    if node.type == "public_field_definition" or node.type == "field_definition":
+    if node.type in ("public_field_definition", "field_definition"):
         return node.child_by_field_name("value") or node
     return held.child_by_field_name("value") or held.child_by_field_name("right") or held
 
 
-def _body(node: Node) -> Node:
-    return node.child_by_field_name("body") or _value(node).child_by_field_name("body") or node
-
-
-def _self_or_children(node: Node, grammar: Grammar) -> list[Node]:
-    return [node] if node.type in grammar.transparent else node.named_children
+def _members(node: Node, grammar: Grammar) -> list[Node]:
+    """What stands inside a container."""
+    inner = _inner(node, grammar)
+    inner = inner if inner.type in grammar.containers else _value(inner)
+    body = inner.child_by_field_name("body") or inner.child_by_field_name("expression") or inner
+    return body.named_children
 
 
 def _touches(comment: Node, line: int) -> bool:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 TARGET_CHARACTERS = 1_200
 """What a passage aims at: about what a question needs, and what four of leave room for in a small model's window."""
@@ -90,7 +91,7 @@ def _cut_long_line(run: Run) -> Iterator[Run]:
 def _join(runs: Sequence[Run]) -> Piece:
     """Neighbours keep the blank lines between them; what was further apart is put one blank line apart."""
     parts = [runs[0].lines]
-    for before, run in zip(runs, runs[1:], strict=False):
+    for before, run in pairwise(runs):
         gap = run.start - before.end - 1
         parts += [("",) * min(max(gap, 0), 1), run.lines]
     return Piece("\n".join(line for part in parts for line in part), runs[0].start, runs[-1].end)

@@ -165,6 +165,10 @@ class SqlLedger:
         query = select(sources).where(sources.c.root == root).order_by(sources.c.path)
         return [to_source(row) for row in await self._all(query)]
 
+    async def roots(self) -> list[str]:
+        query = select(sources.c.root).distinct().order_by(sources.c.root)
+        return [row.root for row in await self._all(query)]
+
     async def put_source(self, source: Source) -> None:
         await self._add(self._put_source, source_values(source))
 

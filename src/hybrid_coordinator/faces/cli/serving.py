@@ -22,7 +22,8 @@ def _epilog() -> str:
 def serve() -> None:
     """Run the coordinator: HTTP on 127.0.0.1:8092 with /mcp, /api, /health and /metrics."""
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("httpx2").setLevel(logging.WARNING)
+    for chatty in ("httpx2", "mcp"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
     from hybrid_coordinator.faces.server import serve as serve_settings  # the MCP SDK takes a second to import
 
     settings = load_settings()
