@@ -26,7 +26,15 @@ from hybrid_coordinator.domain.interaction import AgentType, Correction, Interac
 from hybrid_coordinator.domain.knowledge import Source
 from hybrid_coordinator.domain.query import Profile, Speciality
 from hybrid_coordinator.domain.route import Route, Target
-from hybrid_coordinator.errors import BadInput, Conflict, NotFound, RefusedStatement, SettingError, Unavailable
+from hybrid_coordinator.errors import (
+    BadInput,
+    Conflict,
+    NotFound,
+    RefusedStatement,
+    SettingError,
+    StoreBusy,
+    Unavailable,
+)
 from hybrid_coordinator.ports import Ledger, PassageRecord
 from hybrid_coordinator.testing import MemoryLedger
 
@@ -795,6 +803,19 @@ class TestPostgresql(SqlLedgerContract):
         await ledger.append(plain("b"))
 
         assert len(await ledger.recent(limit=9)) == 2
+
+    async def test_a_row_that_another_session_locks_is_store_busy(self, url: str) -> None:
+        ledger = await SqlLedger.open(url, busy_timeout_s=0.2)
+        await ledger.append(plain("a"))
+        with psycopg.connect(url) as other:
+            other.execute(f"SELECT id FROM {SCHEMA}.interaction_records FOR UPDATE")
+
+            with pytest.raises(StoreBusy, match="held by another"):
+                await ledger.settle("a", SUCCESS, GOOD, NOON)
+
+        await ledger.settle("a", SUCCESS, GOOD, NOON)
+        assert (await ledger.get("a")).outcome == SUCCESS
+        await ledger.aclose()
 
     async def test_arguments_for_the_driver_reach_it(self, url: str) -> None:
         ledger = await SqlLedger.open(url, connect_args={"application_name": "watched", "options": "-cwork_mem=1MB"})

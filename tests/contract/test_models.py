@@ -23,7 +23,7 @@ from hybrid_coordinator.ports import Model
 from servers import llama_server, nobody, smollm2
 
 CARD = ModelCard("smollm2", Location.LOCAL, context_tokens=2048)
-HELLO = Prompt((Turn(Role.USER, "Say hello 🐧"),), system="You are brief.", max_tokens=5, temperature=0.0)
+HELLO = Prompt((Turn(Role.USER, "Say hello."),), system="You are brief.", max_tokens=5, temperature=0.0)
 STORY = Prompt((Turn(Role.USER, "Tell me a very long story."),), max_tokens=400)
 
 

@@ -13,7 +13,6 @@ import anyio
 import httpx2
 import pytest
 import uvicorn
-from hybrid_coordinator.backends.files.repository import LocalFiles
 from mcp import Client, MCPError
 from mcp.types import CallToolResult, TextContent
 from starlette.applications import Starlette
@@ -21,6 +20,7 @@ from starlette.routing import Route
 
 from hybrid_coordinator.app import Backends, House
 from hybrid_coordinator.backends.datasets.jsonl import JsonlDataset
+from hybrid_coordinator.backends.files.local import LocalFiles
 from hybrid_coordinator.domain.knowledge import Collection, Draft, Vector
 from hybrid_coordinator.domain.query import Delta, Finished, Prompt
 from hybrid_coordinator.errors import ModelUnavailable

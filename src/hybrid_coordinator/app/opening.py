@@ -15,6 +15,7 @@ from hybrid_coordinator.backends.clock import SystemClock
 from hybrid_coordinator.backends.datasets.jsonl import JsonlDataset
 from hybrid_coordinator.backends.embedders.minilm import MiniLmEmbedder
 from hybrid_coordinator.backends.embedders.openai import OpenAIEmbedder
+from hybrid_coordinator.backends.files.local import LocalFiles
 from hybrid_coordinator.backends.http import open_client
 from hybrid_coordinator.backends.knowledge.edge import EdgeKnowledge
 from hybrid_coordinator.backends.knowledge.rebuild import Progress, rebuild
@@ -25,11 +26,6 @@ from hybrid_coordinator.errors import BadInput, CoordinatorError
 from hybrid_coordinator.flows.health import Check
 from hybrid_coordinator.ports import Embedder, Knowledge
 from hybrid_coordinator.settings import Settings
-
-
-class LocalFiles:  # TEMPORARY
-    pass
-
 
 logger = logging.getLogger(__name__)
 
@@ -49,6 +45,7 @@ async def open_house(settings: Settings, *, keep_up: bool = False) -> AsyncItera
                 if keep_up:
                     house.history.note_record()
                     group.start_soon(house.history.keep_up)
+                    group.start_soon(house.history.keep_tidy)
                 try:
                     yield house
                 finally:

@@ -249,6 +249,12 @@ async def models(house: House, _request: shapes.ModelsRequest) -> shapes.ModelsR
     return shapes.ModelsResult(models=listed)
 
 
+async def tidy(house: House, _request: shapes.TidyRequest) -> shapes.TidyResult:
+    await house.knowledge.tidy()
+    counts = await house.knowledge.counts()
+    return shapes.TidyResult(passages={collection.value: count for collection, count in counts.items()})
+
+
 async def health(house: House, _request: shapes.HealthRequest) -> shapes.HealthResult:
     checked = await house.health()
     return shapes.HealthResult(
@@ -392,6 +398,14 @@ OPERATIONS: dict[str, Operation] = {
             shapes.SearchRequest,
             shapes.SearchResult,
             search,
+        ),
+        Operation(
+            "tidy",
+            "Build search indexes and reclaim space. May take a minute after much was added; searches go on meanwhile.",
+            shapes.TidyRequest,
+            shapes.TidyResult,
+            tidy,
+            read_only=False,
         ),
     )
 }

@@ -367,6 +367,14 @@ class PartResult(Result):
     detail: str
 
 
+class TidyRequest(Request):
+    pass
+
+
+class TidyResult(Result):
+    passages: dict[str, int]
+
+
 class HealthRequest(Request):
     pass
 

@@ -15,6 +15,7 @@ BATCH = 64
 SETTLE_S = 0.2
 """News that comes close together is filed together."""
 RETRY_S = 15.0
+TIDY_S = 600.0
 
 logger = logging.getLogger(__name__)
 
@@ -65,6 +66,15 @@ class History:
             for passage in passages
         }
         await self._knowledge.amend(changes)
+
+    async def keep_tidy(self) -> None:
+        """Let the store tidy itself now and then, for ever; it knows whether that is worth it."""
+        while True:
+            await anyio.sleep(TIDY_S)
+            try:
+                await self._knowledge.tidy()
+            except CoordinatorError:
+                logger.exception("tidying the collections failed; trying again in %.0f s", TIDY_S)
 
     async def keep_up(self) -> None:
         """Catch up after every piece of news, for ever. A store that fails is tried again later."""

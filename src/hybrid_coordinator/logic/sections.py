@@ -10,45 +10,57 @@ _ATX = re.compile(r"^ {0,3}(#{1,6})[ \t]+(.+?)[ \t]*#*[ \t]*$")
 _FENCE = re.compile(r"^ {0,12}(?P<fence>`{3,}|~{3,})(?P<rest>.*)$")
 _SETEXT = re.compile(r"^ {0,3}(=+|-+)[ \t]*$")
 _ADORNMENT = re.compile(r"^([=\-~^\"'`#*+.:_<>])\1{2,}[ \t]*$")
+_RULE = re.compile(r"^ {0,3}([-*_])[ \t]*(?:\1[ \t]*){2,}$")
 _BREAK_BEFORE_SETEXT = re.compile(r"^\s*(?:[-*+>|#]|\d+[.)]\s|$)")
 _INLINE_MARKS = re.compile(r"\[([^\]\n]{1,300})\]\([^)\n]{0,500}\)|[*_`]{1,3}([^*_`\n]{1,300})[*_`]{1,3}")
 
 
 @dataclass(frozen=True, slots=True)
 class Heading:
-    """`line` is the line after the heading's own, from 0; `start` the first line of the heading."""
+    """Its own lines, from 0; `end` is the line after them."""
 
     level: int
     title: str
     start: int
-    line: int
+    end: int
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Section:
-    """A heading, the text directly under it, and the sections within. Level 0 is the document itself."""
+    """A heading with the text directly under it, and the sections within. Level 0 is the document itself.
+
+    `path` is the titles from the outermost heading down to this one; `run` begins with the heading's lines.
+    """
 
     level: int
-    title: str
     path: tuple[str, ...]
-    start: int
-    body: Run
+    run: Run
+    heading_lines: int
     children: list["Section"] = field(default_factory=list)
 
     @property
-    def text(self) -> str:
-        """The text directly under the heading."""
-        return "\n".join(self.body.lines).strip()
+    def title(self) -> str:
+        return self.path[-1] if self.path else ""
 
     @property
-    def end(self) -> int:
-        """The last line of all of it, from 1."""
-        return self.children[-1].end if self.children else self.body.end
+    def body(self) -> Run:
+        """The lines directly under the heading."""
+        return Run(self.run.start + self.heading_lines, self.run.lines[self.heading_lines :])
+
+    @property
+    def text(self) -> str:
+        return "\n".join(self.body.lines).strip()
+
+    def runs(self) -> Iterator[Run]:
+        """All of it, headings and the sections within included, in order."""
+        yield self.run
+        for child in self.children:
+            yield from child.runs()
 
     def everything(self) -> str:
-        """The text with all sections within, their headings marked by number signs."""
-        inner = (f"{'#' * child.level} {child.title}\n\n{child.everything()}" for child in self.children)
-        return "\n\n".join(part for part in (self.text, *inner) if part.strip())
+        """The text under the heading and of all sections within, as it is written."""
+        parts = [self.text, *("\n".join(run.lines).strip() for child in self.children for run in child.runs())]
+        return "\n\n".join(part for part in parts if part)
 
 
 def read_markdown(text: str) -> Section:
@@ -80,7 +92,7 @@ def fenced(lines: Sequence[str]) -> list[bool]:
 
 
 def blocks(run: Run) -> Iterator[Run]:
-    """Paragraphs, and each stretch of fenced code in one block with the paragraph it follows directly."""
+    """Paragraphs, and each stretch of fenced code in one block with what touches it; rules between them are dropped."""
     inside = fenced(run.lines)
     begin: int | None = None
     for index, line in enumerate((*run.lines, "")):
@@ -88,8 +100,30 @@ def blocks(run: Run) -> Iterator[Run]:
         if not is_blank and begin is None:
             begin = index
         elif is_blank and begin is not None:
-            yield Run(run.start + begin, run.lines[begin:index])
+            if index > begin + 1 or not _RULE.match(run.lines[begin]):
+                yield Run(run.start + begin, run.lines[begin:index])
             begin = None
+
+
+def code_blocks(text: str) -> list[str]:
+    """The insides of fenced code."""
+    found: list[list[str]] = []
+    lines = text.split("\n")
+    was_inside = False
+    for line, inside in zip(lines, fenced(lines), strict=True):
+        if inside and not was_inside:
+            found.append([])
+        elif inside and not _FENCE.match(line):
+            found[-1].append(line)
+        was_inside = inside
+    return ["\n".join(block) for block in found if block]
+
+
+def prose(text: str) -> str:
+    """The text outside fenced code."""
+    lines = text.split("\n")
+    told = (line for line, inside in zip(lines, fenced(lines), strict=True) if not inside and not _RULE.match(line))
+    return "\n".join(told).strip()
 
 
 def plain_title(title: str) -> str:
@@ -140,14 +174,13 @@ def _rst_headings(lines: Sequence[str]) -> Iterator[Heading]:
 
 def _build(lines: tuple[str, ...], headings: Sequence[Heading]) -> Section:
     starts = [heading.start for heading in headings]
-    document = Section(0, "", (), 1, Run(1, lines[: starts[0] if starts else len(lines)]))
-    open_sections = [document]
+    document = Section(0, (), Run(1, lines[: starts[0] if starts else len(lines)]), 0)
+    around = [document]
     for heading, end in zip(headings, [*starts[1:], len(lines)], strict=True):
-        while open_sections[-1].level >= heading.level:
-            open_sections.pop()
-        parent = open_sections[-1]
-        body = Run(heading.line + 1, lines[heading.line : end])
-        section = Section(heading.level, heading.title, (*parent.path, heading.title), heading.start + 1, body)
-        parent.children.append(section)
-        open_sections.append(section)
+        while around[-1].level >= heading.level:
+            around.pop()
+        run = Run(heading.start + 1, lines[heading.start : end])
+        section = Section(heading.level, (*around[-1].path, heading.title), run, heading.end - heading.start)
+        around[-1].children.append(section)
+        around.append(section)
     return document

@@ -12,8 +12,7 @@ from hybrid_coordinator.domain.query import Delta, Preference, Query, Role
 from hybrid_coordinator.domain.route import Target
 from hybrid_coordinator.errors import BadInput, ModelUnavailable
 from hybrid_coordinator.settings import Settings
-
-from .conftest import AWAY, HOME, Room
+from room import AWAY, HOME, Room
 
 
 async def test_an_answer_is_routed_said_and_recorded(room: Room) -> None:

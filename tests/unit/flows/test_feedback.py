@@ -8,8 +8,7 @@ from hybrid_coordinator.domain.knowledge import Collection
 from hybrid_coordinator.domain.query import Query
 from hybrid_coordinator.errors import BadInput, NotFound
 from hybrid_coordinator.flows.feedback import Track, pattern_id_of
-
-from .conftest import HOME, Room
+from room import HOME, Room
 
 STEPS = """1. Open the unit file.
 2. Reload the daemon.

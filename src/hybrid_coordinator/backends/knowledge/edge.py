@@ -16,21 +16,19 @@ from anyio import to_thread
 from qdrant_edge import Point
 
 from hybrid_coordinator.backends.knowledge.engine_errors import demand_space, engine_errors
-from hybrid_coordinator.backends.knowledge.finding import found_passages, gather, places
+from hybrid_coordinator.backends.knowledge.finding import found_passages, places
 from hybrid_coordinator.backends.knowledge.folders import open_shards, sweep, vacant_folder
 from hybrid_coordinator.backends.knowledge.manifest import Manifest, demand_embedder, read_manifest, write_manifest
 from hybrid_coordinator.backends.knowledge.payloads import (
-    DENSE,
-    WORDS,
     amended_payload,
     last_of_each,
     passage,
     point_id,
     stored_payload,
 )
-from hybrid_coordinator.backends.knowledge.shard import Shard
+from hybrid_coordinator.backends.knowledge.shard import Shard, point_vectors
 from hybrid_coordinator.backends.knowledge.tidying import copy_folder, optimize_apart, worth_tidying
-from hybrid_coordinator.backends.knowledge.words import document_words, query_words
+from hybrid_coordinator.backends.knowledge.words import query_words
 from hybrid_coordinator.domain.knowledge import (
     Collection,
     Draft,
@@ -41,7 +39,7 @@ from hybrid_coordinator.domain.knowledge import (
     SearchMode,
     Vector,
 )
-from hybrid_coordinator.logic.fusion import SEARCH_DEPTH, Candidate, fuse
+from hybrid_coordinator.logic.fusion import SEARCH_DEPTH, fuse
 
 _TEXT_COPIES = 8
 """Log, payload and words hold a text's bytes about this often, before the log is cut."""
@@ -148,11 +146,9 @@ class EdgeKnowledge:
     def _search(self, probe: Probe, collections: Iterable[Collection], limit: int, mode: SearchMode) -> list[Passage]:
         shards = {collection: self._shards[collection] for collection in collections}
         words = query_words(probe.text)
-        candidates: list[Candidate[tuple[Collection, int]]] = []
-        for collection, shard in shards.items():
-            cosines, bm25 = shard.signals(probe.vector, words, max(limit, SEARCH_DEPTH))
-            candidates += gather(collection, cosines, bm25)
-        best = fuse(candidates, mode, limit)
+        depth = max(limit, SEARCH_DEPTH)
+        evidence = {name: shard.evidence(probe.vector, words, depth) for name, shard in shards.items()}
+        best = fuse(evidence, mode, limit)
         payloads = {collection: shards[collection].payloads(points) for collection, points in places(best).items()}
         return list(found_passages(best, payloads))
 
@@ -212,8 +208,5 @@ class EdgeKnowledge:
 
 
 def _point(draft: Draft, vector: Vector, used: Payload) -> Point:
-    return Point(
-        point_id(draft.id),
-        {DENSE: list(vector), WORDS: document_words(draft.key, draft.text)},
-        stored_payload(draft, used),
-    )
+    vectors = point_vectors(vector, draft.key, draft.text)
+    return Point(point_id(draft.id), vectors, stored_payload(draft, used))

@@ -13,7 +13,8 @@ from hybrid_coordinator.errors import BadInput
 
 DENSE = "dense"
 WORDS = "words"
-"""The two named vectors of a point."""
+PRESENCE = "presence"
+"""The named vectors of a point: its meaning, its words by BM25 weight, and which words it has at all."""
 
 ID, KEY, TEXT, SOURCE = "_id", "_key", "_text", "_source"
 OURS = frozenset((ID, KEY, TEXT, SOURCE))

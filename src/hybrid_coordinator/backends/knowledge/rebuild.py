@@ -13,9 +13,8 @@ from qdrant_edge import Point
 
 from hybrid_coordinator.backends.knowledge.folders import open_shards, sweep, vacant_folder
 from hybrid_coordinator.backends.knowledge.manifest import Manifest, read_manifest, write_manifest
-from hybrid_coordinator.backends.knowledge.payloads import DENSE, KEY, TEXT, WORDS
-from hybrid_coordinator.backends.knowledge.shard import Shard
-from hybrid_coordinator.backends.knowledge.words import document_words
+from hybrid_coordinator.backends.knowledge.payloads import KEY, TEXT
+from hybrid_coordinator.backends.knowledge.shard import Shard, point_vectors
 from hybrid_coordinator.domain.knowledge import Collection, EmbedderIdentity, Vector
 from hybrid_coordinator.errors import NotFound
 
@@ -63,7 +62,7 @@ async def _copy(older: Shard, newer: Shard, embed: Embed) -> AsyncGenerator[int]
     while page := await to_thread.run_sync(older.page, start, PAGE):
         vectors = await embed([payload[KEY] for payload in page.values()])
         points = [
-            Point(point, {DENSE: list(vector), WORDS: document_words(payload[KEY], payload[TEXT])}, payload)
+            Point(point, point_vectors(vector, payload[KEY], payload[TEXT]), payload)
             for (point, payload), vector in zip(page.items(), vectors, strict=True)
         ]
         await to_thread.run_sync(newer.store, points)

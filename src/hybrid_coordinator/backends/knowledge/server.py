@@ -12,10 +12,12 @@ from typing import Any, Self
 
 from qdrant_edge import SparseVector
 
-from hybrid_coordinator.backends.knowledge.finding import found_passages, gather, places
+from hybrid_coordinator.backends.knowledge.background import SAMPLE, Background, background
+from hybrid_coordinator.backends.knowledge.finding import found_passages, places
 from hybrid_coordinator.backends.knowledge.manifest import demand_embedder
 from hybrid_coordinator.backends.knowledge.payloads import (
     DENSE,
+    PRESENCE,
     SOURCE,
     WORDS,
     amended_payload,
@@ -24,7 +26,7 @@ from hybrid_coordinator.backends.knowledge.payloads import (
     point_id,
     stored_payload,
 )
-from hybrid_coordinator.backends.knowledge.words import document_words, query_words
+from hybrid_coordinator.backends.knowledge.words import document_words, presence, query_words
 from hybrid_coordinator.domain.knowledge import (
     USAGE_FIELDS,
     Collection,
@@ -42,7 +44,7 @@ from hybrid_coordinator.errors import (
     StorageFull,
     Unavailable,
 )
-from hybrid_coordinator.logic.fusion import SEARCH_DEPTH, fuse
+from hybrid_coordinator.logic.fusion import SEARCH_DEPTH, Evidence, fuse
 
 try:
     from qdrant_client import AsyncQdrantClient, models
@@ -61,6 +63,7 @@ class QdrantServerKnowledge:
 
     def __init__(self, client: AsyncQdrantClient) -> None:
         self._client = client
+        self._backgrounds: dict[Collection, Background] = {}
 
     @classmethod
     async def open(cls, client: AsyncQdrantClient, embedder: EmbedderIdentity) -> Self:
@@ -98,13 +101,8 @@ class QdrantServerKnowledge:
     ) -> list[Passage]:
         asked = list(dict.fromkeys(collections))
         depth = max(limit, SEARCH_DEPTH)
-        signals = await asyncio.gather(*(self._signals(collection, probe, depth) for collection in asked))
-        candidates = [
-            candidate
-            for collection, (cosines, bm25) in zip(asked, signals, strict=True)
-            for candidate in gather(collection, cosines, bm25)
-        ]
-        best = fuse(candidates, mode, limit)
+        heard = await asyncio.gather(*(self._evidence(collection, probe, depth) for collection in asked))
+        best = fuse(dict(zip(asked, heard, strict=True)), mode, limit)
         return list(found_passages(best, await self._payloads(places(best))))
 
     async def get(self, ids: Sequence[str]) -> list[Passage]:
@@ -149,18 +147,45 @@ class QdrantServerKnowledge:
     async def aclose(self) -> None:
         await self._client.close()
 
-    async def _signals(
-        self, collection: Collection, probe: Probe, depth: int
-    ) -> tuple[dict[int, float], dict[int, float]]:
-        """As `Shard.signals`: both scores of every point in either of the two lists."""
-        words = _sparse(query_words(probe.text))
-        dense = list(probe.vector)
-        near, said = await self._ask(collection, [_best(dense, DENSE, depth), _best(words, WORDS, depth)])
-        near_too, said_too = await self._ask(
+    async def _evidence(self, collection: Collection, probe: Probe, depth: int) -> Evidence:
+        """As `Shard.evidence`: what speaks for the nearest points and for those that match the words best."""
+        background = await self._present_background(collection)
+        words = query_words(probe.text)
+        unknown = background.unknown(words.indices)
+        vector = list(probe.vector)
+        near, said, *rarest = await self._ask(
             collection,
-            [_exactly(dense, DENSE, said.keys() - near.keys()), _exactly(words, WORDS, near.keys() - said.keys())],
+            [_best(vector, DENSE, depth), _best(_sparse(words), WORDS, depth), *map(_holding, unknown)],
         )
-        return near | near_too, said | said_too
+        background.learn(unknown, rarest)
+        near_too, said_too, matched = await self._ask(
+            collection,
+            [
+                _exactly(vector, DENSE, said.keys() - near.keys()),
+                _exactly(_sparse(words), WORDS, near.keys() - said.keys()),
+                _exactly(_sparse(presence(words)), PRESENCE, near.keys() | said.keys()),
+            ],
+        )
+        return Evidence(
+            size=background.size,
+            mean_cosine=background.mean_cosine(vector),
+            question_idf=background.idf_of(words.indices),
+            cosines=near | near_too,
+            bm25=said | said_too,
+            matched_idf=matched,
+        )
+
+    async def _present_background(self, collection: Collection) -> Background:
+        """Looked up anew after the collection grew or shrank by a tenth, by whomever."""
+        with server_errors():
+            size = (await self._client.count(collection, exact=False)).count
+            known = self._backgrounds.get(collection)
+            if known is None or known.outgrown(abs(size - known.size)):
+                page: Any = await self._client.scroll(
+                    collection, limit=SAMPLE, with_payload=False, with_vectors=[DENSE]
+                )
+                known = self._backgrounds[collection] = background(size, [record.vector[DENSE] for record in page[0]])
+        return known
 
     async def _ask(self, collection: Collection, requests: Sequence[models.QueryRequest]) -> list[dict[int, float]]:
         with server_errors():
@@ -227,15 +252,16 @@ async def _create(client: AsyncQdrantClient, collection: Collection, dimension: 
     await client.create_collection(
         collection,
         {DENSE: models.VectorParams(size=dimension, distance=models.Distance.COSINE)},
-        {WORDS: models.SparseVectorParams(modifier=models.Modifier.IDF)},
+        {name: models.SparseVectorParams(modifier=models.Modifier.IDF) for name in (WORDS, PRESENCE)},
     )
     await client.create_payload_index(collection, SOURCE, models.PayloadSchemaType.KEYWORD, wait=True)
 
 
 def _point(draft: Draft, vector: Vector, used: Payload) -> models.PointStruct:
+    words = document_words(draft.key, draft.text)
     return models.PointStruct(
         id=point_id(draft.id),
-        vector={DENSE: list(vector), WORDS: _sparse(document_words(draft.key, draft.text))},
+        vector={DENSE: list(vector), WORDS: _sparse(words), PRESENCE: _sparse(presence(words))},
         payload=stored_payload(draft, used),
     )
 
@@ -251,6 +277,10 @@ def _sparse(words: SparseVector) -> models.SparseVector:
 
 def _best(query: Any, using: str, limit: int) -> models.QueryRequest:
     return models.QueryRequest(query=query, using=using, limit=limit)
+
+
+def _holding(word: int) -> models.QueryRequest:
+    return _best(models.SparseVector(indices=[word], values=[1.0]), PRESENCE, 1)
 
 
 def _exactly(query: Any, using: str, points: Iterable[Any]) -> models.QueryRequest:

@@ -31,9 +31,12 @@ from qdrant_edge import (
     UpdateOperation,
 )
 
+from hybrid_coordinator.backends.knowledge.background import SAMPLE, Background, background
 from hybrid_coordinator.backends.knowledge.engine_errors import demand_space, engine_errors
-from hybrid_coordinator.backends.knowledge.payloads import DENSE, SOURCE, WORDS
+from hybrid_coordinator.backends.knowledge.payloads import DENSE, PRESENCE, SOURCE, WORDS
+from hybrid_coordinator.backends.knowledge.words import document_words, presence
 from hybrid_coordinator.domain.knowledge import USAGE_FIELDS, Vector
+from hybrid_coordinator.logic.fusion import Evidence
 
 GRAPH_FROM = 20_000
 """Passages from which a graph (HNSW) is built. Below it every vector is looked at, which is exact and takes 2 ms."""
@@ -56,6 +59,8 @@ class Shard:
         self._engine = engine
         self.churn = max(0, self.count() - tidied)
         self._noted: set[int] | None = None
+        self._background: Background | None = None
+        self._churn_before = 0
 
     @classmethod
     def create(cls, folder: Path, dimension: int) -> "Shard":
@@ -87,7 +92,8 @@ class Shard:
                 batch = list(points[start : start + BATCH])
                 demand_space(self.folder, len(batch) * _BYTES_PER_POINT)
                 self._engine.update(UpdateOperation.upsert_points(batch))
-                self._note([point.id for point in batch])
+                self.churn += len(batch)
+                self._note(point.id for point in batch)
             self._engine.flush()
 
     def merge(self, changes: Mapping[int, dict[str, Any]]) -> None:
@@ -109,6 +115,7 @@ class Shard:
             demand_space(self.folder, needed_bytes=0)
             self._engine.update(UpdateOperation.delete_points(list(points)))
             self._engine.flush()
+            self.churn += len(points)
             self._note(points)
 
     def payloads(self, points: Iterable[int]) -> dict[int, dict[str, Any]]:
@@ -126,18 +133,29 @@ class Shard:
         with engine_errors(self.folder):
             return _payloads(self._engine.scroll(request)[0])
 
-    def signals(self, dense: Vector, words: SparseVector, depth: int) -> tuple[dict[int, float], dict[int, float]]:
-        """Cosines and BM25 scores of the `depth` nearest points and the `depth` that match the words best.
-
-        Both say something about every point of either list, except that BM25 is silent where no word matches.
-        """
-        by_dense = Query.Nearest(list(dense), using=DENSE)
+    def evidence(self, vector: Vector, words: SparseVector, depth: int) -> Evidence:
+        """What speaks for the `depth` nearest points and for the `depth` that match the words best."""
+        background = self._present_background()
+        unknown = background.unknown(words.indices)
+        by_meaning = Query.Nearest(list(vector), using=DENSE)
         by_words = Query.Nearest(words, using=WORDS)
-        near, said = self._ask([_best(by_dense, depth), _best(by_words, depth)])
-        near_too, said_too = self._ask(
-            [_exactly(by_dense, said.keys() - near.keys()), _exactly(by_words, near.keys() - said.keys())]
+        near, said, *rarest = self._ask([_best(by_meaning, depth), _best(by_words, depth), *map(_holding, unknown)])
+        background.learn(unknown, rarest)
+        near_too, said_too, matched = self._ask(
+            [
+                _exactly(by_meaning, said.keys() - near.keys()),
+                _exactly(by_words, near.keys() - said.keys()),
+                _exactly(Query.Nearest(presence(words), using=PRESENCE), near.keys() | said.keys()),
+            ]
         )
-        return near | near_too, said | said_too
+        return Evidence(
+            size=background.size,
+            mean_cosine=background.mean_cosine(vector),
+            question_idf=background.idf_of(words.indices),
+            cosines=near | near_too,
+            bm25=said | said_too,
+            matched_idf=matched,
+        )
 
     def start_noting(self) -> None:
         """Remember from now on which points are written or deleted, until `stop_noting`."""
@@ -160,6 +178,16 @@ class Shard:
         with engine_errors(self.folder):
             self._engine.close()
 
+    def _present_background(self) -> Background:
+        """Looked up anew after a tenth of the collection changed."""
+        if self._background is None or self._background.outgrown(self.churn - self._churn_before):
+            request = ScrollRequest(limit=SAMPLE, with_payload=False, with_vector=[DENSE])
+            self._churn_before = self.churn
+            with engine_errors(self.folder):
+                records: list[Any] = self._engine.scroll(request)[0]
+            self._background = background(self.count(), [record.vector[DENSE] for record in records])
+        return self._background
+
     def _ask(self, requests: Sequence[QueryRequest]) -> list[dict[int, float]]:
         with engine_errors(self.folder):
             answers = self._engine.query_batch(QueryBatchRequest(list(requests)))
@@ -170,17 +198,21 @@ class Shard:
             return self._engine.retrieve(list(points), with_payload=payload, with_vector=vectors)
 
     def _note(self, points: Iterable[Any]) -> None:
-        written = set(points)
-        self.churn += len(written)
         if self._noted is not None:
-            self._noted |= written
+            self._noted.update(points)
+
+
+def point_vectors(dense: Vector, key: str, text: str) -> dict[str, Any]:
+    """The named vectors of a passage."""
+    words = document_words(key, text)
+    return {DENSE: list(dense), WORDS: words, PRESENCE: presence(words)}
 
 
 def _config(dimension: int) -> EdgeConfig:
     graph_from_kb = GRAPH_FROM * dimension * 4 // 1024
     return EdgeConfig(
         vectors={DENSE: EdgeVectorParams(size=dimension, distance=Distance.Cosine)},
-        sparse_vectors={WORDS: EdgeSparseVectorParams(modifier=Modifier.Idf)},
+        sparse_vectors={name: EdgeSparseVectorParams(modifier=Modifier.Idf) for name in (WORDS, PRESENCE)},
         optimizers=EdgeOptimizersConfig(indexing_threshold=graph_from_kb),
         wal_enabled=True,
     )
@@ -188,6 +220,10 @@ def _config(dimension: int) -> EdgeConfig:
 
 def _best(query: Any, limit: int) -> QueryRequest:
     return QueryRequest(limit=limit, query=query, params=SearchParams(hnsw_ef=SEARCH_BREADTH))
+
+
+def _holding(word: int) -> QueryRequest:
+    return QueryRequest(limit=1, query=Query.Nearest(SparseVector([word], [1.0]), using=PRESENCE))
 
 
 def _exactly(query: Any, points: set[Any]) -> QueryRequest:

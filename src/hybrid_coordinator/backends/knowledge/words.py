@@ -15,7 +15,7 @@ LENGTH_NORMALISATION = 0.75
 TYPICAL_WORDS = 40.0
 """The document length that is neither rewarded nor punished: a function, a section, an error with its fix."""
 
-QUERY_CHARACTERS = 8_000
+QUERY_CHARACTERS = 4_000
 """A search takes longer with every word. A question longer than this is a pasted log, and says it all at the start."""
 
 _WORD = re.compile(r"\w+")
@@ -32,6 +32,11 @@ def document_words(key: str, text: str) -> SparseVector:
 def query_words(text: str) -> SparseVector:
     """The words of a question, once each; empty when there is none to match. Of a huge one, those it begins with."""
     return _MODEL.embed_query(spell_out(writable(text[:QUERY_CHARACTERS])))
+
+
+def presence(words: SparseVector) -> SparseVector:
+    """The same words, each as good as another: searched with, it gives the idf of what matched."""
+    return SparseVector(words.indices, [1.0] * len(words.indices))
 
 
 def spell_out(text: str) -> str:

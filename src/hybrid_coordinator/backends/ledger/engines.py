@@ -1,5 +1,7 @@
 """From a URL to the engines that write to and read from one database."""
 
+import sqlite3
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +14,8 @@ from hybrid_coordinator.errors import MissingExtra, SettingError
 
 READERS = 4
 """Reading connections, and threads that wait for them."""
+
+BETWEEN_TRIES_S = 0.01
 
 CHECKPOINT_PAGES = 4000
 """Pages (4 kB) of write-ahead log between two checkpoints. One takes some milliseconds of the append that meets it, so
@@ -30,11 +34,6 @@ class Store:
     name: str
     writing: Engine
     reading: Engine
-
-    @property
-    def path(self) -> str | None:
-        """The file, for SQLite."""
-        return self.writing.url.database if self.writing.dialect.name == "sqlite" else None
 
     def dispose(self) -> None:
         self.writing.dispose()
@@ -58,7 +57,7 @@ def _open_sqlite(url: URL, connect_args: Mapping[str, Any], busy_timeout_s: floa
     arguments = {"timeout": busy_timeout_s, **connect_args}
     writing = create_engine(url, connect_args=arguments, pool_size=1, max_overflow=0)
     reading = create_engine(url, connect_args=arguments, pool_size=READERS, max_overflow=0)
-    event.listen(writing, "connect", _prepare_writer)
+    event.listen(writing, "connect", lambda connection, _record: _prepare_writer(connection, busy_timeout_s))
     event.listen(reading, "connect", _prepare_reader)
     # taking the lock at the start is what makes the busy time-out hold for the whole transaction
     event.listen(writing, "begin", lambda connection: _begin(connection, "BEGIN IMMEDIATE"))
@@ -66,12 +65,26 @@ def _open_sqlite(url: URL, connect_args: Mapping[str, Any], busy_timeout_s: floa
     return Store(str(url.database), writing, reading)
 
 
-def _prepare_writer(connection: DBAPIConnection, _record: object) -> None:
+def _prepare_writer(connection: DBAPIConnection, busy_timeout_s: float) -> None:
     connection.isolation_level = None  # transactions begin where SQLAlchemy says, not where the driver guesses
-    connection.execute("PRAGMA journal_mode = WAL")
+    _keep_a_log(connection, busy_timeout_s)
     connection.execute("PRAGMA synchronous = NORMAL")
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
+
+
+def _keep_a_log(connection: DBAPIConnection, busy_timeout_s: float) -> None:
+    """Turn on write-ahead logging. Of two processes that do so for a new file at once, SQLite lets none wait."""
+    deadline = time.monotonic() + busy_timeout_s
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() >= deadline:
+                raise
+            time.sleep(BETWEEN_TRIES_S)
+        else:
+            return
 
 
 def _prepare_reader(connection: DBAPIConnection, _record: object) -> None:

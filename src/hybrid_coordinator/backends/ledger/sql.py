@@ -180,11 +180,8 @@ class SqlLedger:
         return await anyio.to_thread.run_sync(self._reader.read, statement, limit, timeout_s, limiter=self._threads)
 
     async def aclose(self) -> None:
-        await anyio.to_thread.run_sync(self._close)
-
-    def _close(self) -> None:
-        self._writer.close()
-        self._store.dispose()
+        await self._writer.aclose()
+        await anyio.to_thread.run_sync(self._store.dispose)
 
     async def _add(self, insert: Insert, values: Values) -> None:
         await self._writer.write(lambda connection: connection.execute(insert, values).close())

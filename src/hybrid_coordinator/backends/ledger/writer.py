@@ -50,10 +50,10 @@ class Writer:
             await done
         return done.result()
 
-    def close(self) -> None:
-        """Finish what waits and end the thread. Idempotent; blocks."""
+    async def aclose(self) -> None:
+        """Finish what waits and end the thread. Idempotent."""
         self._closed = True
-        self._thread.shutdown(wait=True)
+        await anyio.to_thread.run_sync(self._thread.shutdown)
 
     def _serve(self, ticket: _Ticket[T]) -> T:
         if not ticket.committed and ticket.error is None:
@@ -72,7 +72,7 @@ class Writer:
             for ticket in tickets:
                 ticket.error = error
         except CoordinatorError:
-            return  # one piece of work was refused: now each is on its own
+            return  # one piece of work was refused: from here on each is on its own
 
     def _commit(self, tickets: list[_Ticket[Any]]) -> None:
         with translated(self._store.name), self._store.writing.begin() as connection:

@@ -47,7 +47,10 @@ def serve(order: dict[str, Any]) -> Any:
     params.warmup = False
     params.ui = False
     params.verbosity = ERRORS_ONLY
-    return xllamacpp.Server(params)
+    try:
+        return xllamacpp.Server(params)
+    except RuntimeError as error:  # llama.cpp has written the cause to stderr
+        sys.exit(str(error))
 
 
 def main() -> None:

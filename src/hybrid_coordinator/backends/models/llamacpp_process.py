@@ -125,7 +125,7 @@ async def _end(process: Process, polite_s: float) -> None:
 def _failed(weights: Weights, what: str, complaints: IO[bytes]) -> ModelUnavailable:
     with complaints:
         complaints.seek(0)
-        said = complaints.read().decode(errors="replace").strip()[-STDERR_TAIL:]
+        said = " ".join(complaints.read().decode(errors="replace").split())[-STDERR_TAIL:]
     return ModelUnavailable(
         f"the built-in engine {what} {str(weights.path)!r}; it said: {said or 'nothing'}; "
         f"if the file is damaged, {NEXT_STEP}"

@@ -42,6 +42,8 @@ def index(paths: tuple[str, ...], as_json: bool) -> None:
 async def show_index(client: Client, paths: list[str], *, silent: bool = False) -> dict[str, Any]:
     """Index with a progress bar; the summary comes back and is shown."""
     summary = await _follow(client.index(paths), "indexing", "files")
+    with err.status("building the search indexes"):
+        await client.call("tidy", {})
     if not silent:
         _show_summary(summary)
     return summary

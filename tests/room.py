@@ -5,9 +5,8 @@ from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import pytest
-
 from hybrid_coordinator.app import Backends, House
+from hybrid_coordinator.backends.files.local import LocalFiles
 from hybrid_coordinator.domain.answer import AnswerEvent
 from hybrid_coordinator.domain.knowledge import Collection, Draft, Payload
 from hybrid_coordinator.domain.query import Query, Speciality
@@ -74,8 +73,3 @@ class Room:
         events: AsyncGenerator[AnswerEvent, None] = self.house.answerer.stream(query)
         async with aclosing(events):
             return [event async for event in events]
-
-
-@pytest.fixture
-def room() -> Room:
-    return Room()
