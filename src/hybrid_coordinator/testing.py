@@ -302,15 +302,16 @@ class MemoryLedger:
 
 
 def _sums(interactions: Sequence[Interaction], high_value: float) -> Totals:
-    agents = Counter(one.agent_type for one in interactions)
+    whole = [one for one in interactions if one.failure is None and one.parent_id is None]
+    agents = Counter(one.agent_type for one in whole)
     outcomes = [one.outcome for one in interactions if one.outcome is not None]
     values = [one.value.total for one in interactions if one.value is not None]
-    at_home = [one for one in interactions if one.agent_type is AgentType.LOCAL]
+    at_home = [one for one in whole if one.agent_type is AgentType.LOCAL]
     return Totals(
         interactions=len(interactions),
         local=agents[AgentType.LOCAL],
         remote=agents[AgentType.REMOTE],
-        context_only=agents[AgentType.CONTEXT_ONLY],
+        context_only=sum(one.agent_type is AgentType.CONTEXT_ONLY for one in interactions),
         failed=sum(one.failure is not None for one in interactions),
         settled=Counter(outcome.kind.value for outcome in outcomes),
         feedback=Counter(outcome.user_feedback for outcome in outcomes if outcome.user_feedback is not None),
@@ -324,5 +325,5 @@ def _sums(interactions: Sequence[Interaction], high_value: float) -> Totals:
         tokens_saved=sum(one.tokens_saved for one in interactions),
         cost=sum(one.cost for one in interactions),
         cost_saved=sum(one.cost_saved for one in interactions),
-        mean_latency_ms=_mean(one.latency_ms for one in interactions if one.failure is None),
+        mean_latency_ms=_mean(one.latency_ms for one in whole),
     )

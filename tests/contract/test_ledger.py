@@ -241,17 +241,18 @@ class LedgerContract:
         assert (dict(totals.settled), dict(totals.feedback)) == ({}, {})
 
     async def test_totals_are_sums_over_the_span(self, ledger: Ledger) -> None:
-        whole = replace(FULL, failure=None, latency_ms=100)
+        whole = replace(FULL, failure=None, parent_id=None, latency_ms=100)
         local = replace(whole, id="l", agent_type=AgentType.LOCAL, outcome=FAILURE, value=BAD)
         unsettled = replace(plain("c", minute=9), agent_type=AgentType.CONTEXT_ONLY, latency_ms=40)
-        for one in (FULL, replace(whole, id="w"), local, unsettled):
+        digest = replace(plain("d", minute=1), agent_type=AgentType.LOCAL, parent_id="w", latency_ms=7)
+        for one in (FULL, replace(whole, id="w"), local, unsettled, digest):
             await ledger.append(one)
         await ledger.correct(Correction("c1", NOON, "Which port?", "8092"))
 
         ever = await ledger.totals(None, high_value=0.86)
         lately = await ledger.totals(NOON + timedelta(minutes=9), high_value=0.7)
 
-        assert (ever.interactions, ever.local, ever.remote, ever.context_only, ever.failed) == (4, 1, 2, 1, 1)
+        assert (ever.interactions, ever.local, ever.remote, ever.context_only, ever.failed) == (5, 1, 1, 1, 1)
         assert (dict(ever.settled), dict(ever.feedback)) == ({"success": 2, "failure": 1}, {1: 2, -1: 1})
         assert (ever.high_value, ever.scored, ever.corrections) == (2, 3, 1)
         assert ever.mean_value == pytest.approx((0.86 + 0.86 + 0.2) / 3)

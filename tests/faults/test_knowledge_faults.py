@@ -1,12 +1,14 @@
-"""What becomes of the embedded knowledge store when files, disks and processes fail under it."""
+"""What becomes of the knowledge stores when files, disks, processes and servers fail under them."""
 
 import os
 import shutil
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import IO
 
@@ -16,6 +18,7 @@ import pytest
 from hybrid_coordinator.backends.knowledge.edge import EdgeKnowledge
 from hybrid_coordinator.backends.knowledge.manifest import FILE_NAME
 from hybrid_coordinator.backends.knowledge.rebuild import rebuild
+from hybrid_coordinator.backends.knowledge.server import QdrantServerKnowledge, connect
 from hybrid_coordinator.backends.knowledge.tidying import LEAST_CHURN
 from hybrid_coordinator.domain.knowledge import Collection, Draft, EmbedderIdentity, Probe, Vector
 from hybrid_coordinator.errors import (
@@ -366,3 +369,66 @@ class TestTidying:
 
         assert len(ids) == 3
         assert not (folder / f"{Collection.CODEBASE}.1").exists()
+
+
+@contextmanager
+def answering(status: int, body: str) -> Generator[str]:
+    """The address of a server that gives one answer to everything."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body.encode())
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+class TestServer:
+    @pytest.mark.parametrize(
+        ("status", "body", "error", "hint"),
+        [
+            (401, "Must provide an API key", SettingError, "QDRANT_API_KEY"),
+            (403, "Forbidden", SettingError, "QDRANT_API_KEY"),
+            (500, "No space left on device", StorageFull, "Free space"),
+            (503, "starting", Unavailable, "503"),
+            (200, "this is no Qdrant", Unavailable, "QDRANT_URL"),
+        ],
+    )
+    async def test_a_server_that_refuses_is_reported(
+        self, status: int, body: str, error: type[Exception], hint: str
+    ) -> None:
+        with answering(status, body) as url:
+            client = connect(url, "")
+
+            with pytest.raises(error, match=hint):
+                await QdrantServerKnowledge.open(client, EMBEDDER.identity)
+            await client.close()
+
+    async def test_a_server_that_is_not_there_is_reported(self) -> None:
+        with answering(200, "") as url:
+            pass
+        client = connect(url, "")
+
+        with pytest.raises(Unavailable, match="QDRANT_URL"):
+            await QdrantServerKnowledge.open(client, EMBEDDER.identity)
+        await client.close()
+
+    def test_without_its_client_the_extra_is_named(self) -> None:
+        program = "import sys; sys.modules['qdrant_client'] = None; import hybrid_coordinator.backends.knowledge.server"
+
+        said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False).stderr
+
+        assert "MissingExtra" in said
+        assert "pip install 'hybrid-coordinator[servers]'" in said

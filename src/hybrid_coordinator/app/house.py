@@ -13,6 +13,8 @@ from hybrid_coordinator.flows.augment import Augmenter
 from hybrid_coordinator.flows.feedback import Feedback
 from hybrid_coordinator.flows.health import Check, Health, check_health
 from hybrid_coordinator.flows.history import History
+from hybrid_coordinator.flows.importing import Importer
+from hybrid_coordinator.flows.ingest import Indexer
 from hybrid_coordinator.flows.reports import Reporter
 from hybrid_coordinator.flows.search import Searcher
 from hybrid_coordinator.logic.pricing import find_price
@@ -68,6 +70,8 @@ class House:
             settings.scoring,
             extract_patterns=settings.learning.pattern_extraction,
         )
+        self.indexer = Indexer(backends.files, self.knowledge, self.embedder, self.ledger, self.clock)
+        self.importer = Importer(backends.files, self.knowledge, self.embedder, self.clock)
         self.reporter = Reporter(self.ledger, self.knowledge, self.clock, settings.scoring.high_value_threshold)
 
     async def answer_whole(self, query: Query) -> Interaction:

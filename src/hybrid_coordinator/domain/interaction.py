@@ -98,7 +98,11 @@ class Correction:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """Sums over a span of time, of whole answers only where a sum needs one."""
+    """Sums over a span of time.
+
+    `local`, `remote`, `mean_relevance_local` and `mean_latency_ms` are of whole answers: not cut short, and not the
+    local half of a local-then-remote one. Tokens and money are of everything.
+    """
 
     interactions: int = 0
     local: int = 0

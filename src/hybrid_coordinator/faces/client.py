@@ -57,7 +57,7 @@ class HouseClient:
         return encode_index_run(self._house.indexer.index(paths))
 
     def import_answers(self, path: str) -> AsyncGenerator[dict[str, Any], None]:
-        return encode_index_run(self._house.indexer.import_answers(path))
+        return encode_index_run(self._house.importer.import_answers(path))
 
 
 class ServerClient:

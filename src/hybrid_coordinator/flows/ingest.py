@@ -1,10 +1,12 @@
 """Read files into the collections, once, and again only what changed."""
 
 from collections import Counter
-from collections.abc import AsyncGenerator, Iterable, Sequence
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from hashlib import sha256
+
+import anyio.to_thread
 
 from hybrid_coordinator.domain.indexing import (
     FoundFile,
@@ -32,8 +34,6 @@ BATCH = 64
 EXAMPLES = 5
 _UNSETTLED = ""
 """The content hash of a file whose passages are being changed: no file has it, so an interrupted run is made good."""
-_KEPT_WHEN_SKIPPED = (SkipReason.UNREADABLE,)
-"""What was known of a file stays while it cannot be read: it may be readable tomorrow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,7 @@ class _Work:
     before: Source | None
     after: Source
     drafts: Sequence[Draft]
+    redacted: Mapping[str, int]
 
 
 @dataclass(slots=True)
@@ -54,21 +55,29 @@ class _Tally:
     indexed: int = 0
     unchanged: int = 0
     removed: int = 0
-    skipped: dict[SkipReason, list[str]] = field(default_factory=dict)
+    skipped: Counter[SkipReason] = field(default_factory=Counter)
+    examples: dict[SkipReason, list[str]] = field(default_factory=dict)
     passages: Counter[Collection] = field(default_factory=Counter)
     redacted: Counter[str] = field(default_factory=Counter)
 
+    def count(self, skipped: Skipped) -> Skipped:
+        self.skipped[skipped.reason] += 1
+        examples = self.examples.setdefault(skipped.reason, [])
+        if len(examples) < EXAMPLES:
+            examples.append(skipped.path)
+        return skipped
+
     def summary(self, roots: Iterable[str], now: float) -> IndexSummary:
+        tallies = {
+            reason: SkipTally(count, tuple(self.examples[reason])) for reason, count in self.skipped.most_common()
+        }
         return IndexSummary(
             roots=tuple(roots),
             seen=self.seen,
             indexed=self.indexed,
             unchanged=self.unchanged,
             removed=self.removed,
-            skipped={
-                reason: SkipTally(len(paths), tuple(paths[:EXAMPLES]))
-                for reason, paths in sorted(self.skipped.items(), key=lambda item: -len(item[1]))
-            },
+            skipped=tallies,
             passages=dict(self.passages),
             redacted=dict(self.redacted),
             seconds=now - self.started,
@@ -81,21 +90,24 @@ class _Walk:
 
     files: dict[FoundFile, None] = field(default_factory=dict)
     skipped: dict[tuple[str, str], Skipped] = field(default_factory=dict)
+    hidden: list[Skipped] = field(default_factory=list)
     roots: dict[str, None] = field(default_factory=dict)
 
     def note(self, met: FoundFile | Skipped) -> None:
         self.roots[met.root] = None
         if isinstance(met, FoundFile):
             self.files[met] = None
-        else:
-            self.skipped[met.root, met.path] = met
+            return
+        self.files.pop(FoundFile(met.root, met.path), None)
+        self.skipped[met.root, met.path] = met
+        if met.reason is SkipReason.UNREADABLE:
+            self.hidden.append(met)
 
     def is_gone(self, source: Source) -> bool:
-        """Whether a file that was indexed is not there to be read, as far as one could see."""
+        """Whether a file that was indexed cannot be any more. One that only cannot be read now is kept as it was."""
         if FoundFile(source.root, source.path) in self.files:
             return False
-        hidden = (one for one in self.skipped.values() if one.reason in _KEPT_WHEN_SKIPPED)
-        return not any(_covers(one, source) for one in hidden)
+        return not any(_covers(skipped, source) for skipped in self.hidden)
 
 
 def _covers(skipped: Skipped, source: Source) -> bool:
@@ -131,7 +143,7 @@ class Indexer:
         walk = await self._walk(places)
         yield Walked(len(walk.files))
         for skipped in walk.skipped.values():
-            yield _count_skipped(tally, skipped)
+            yield tally.count(skipped)
         async with aclosing(self._take_in(walk, tally)) as events:
             async for event in events:
                 yield event
@@ -168,24 +180,25 @@ class Indexer:
         """Read every file, and store the changed ones as soon as there are enough keys for a batch."""
         known = {(one.root, one.path): one for root in walk.roots for one in await self._ledger.sources(root)}
         waiting: list[_Work] = []
-        for file in walk.files:
+        for file in list(walk.files):
             tally.seen += 1
-            before = known.get((file.root, file.path))
-            outcome = await self._read(file, before, tally)
-            if isinstance(outcome, _Work):
-                waiting.append(outcome)
+            outcome = await self._read(file, known.get((file.root, file.path)))
+            if isinstance(outcome, Skipped):
+                walk.note(outcome)
+                yield tally.count(outcome)
+            elif isinstance(outcome, Unchanged):
+                tally.unchanged += 1
+                yield outcome
             else:
-                yield await self._pass_over(outcome, before, tally)
+                waiting.append(outcome)
             if sum(len(work.drafts) for work in waiting) >= BATCH:
-                async with aclosing(self._store(waiting, tally)) as stored:
-                    async for event in stored:
-                        yield event
+                for work in await self._store(waiting, tally):
+                    yield work
                 waiting = []
-        async with aclosing(self._store(waiting, tally)) as stored:
-            async for event in stored:
-                yield event
+        for work in await self._store(waiting, tally):
+            yield work
 
-    async def _read(self, file: FoundFile, before: Source | None, tally: _Tally) -> _Work | Skipped | Unchanged:
+    async def _read(self, file: FoundFile, before: Source | None) -> _Work | Skipped | Unchanged:
         refused = refuse_name(file.path)
         if refused:
             return Skipped(file.root, file.path, refused)
@@ -198,18 +211,10 @@ class Indexer:
         text = read_text(data)
         if isinstance(text, SkipReason):
             return Skipped(file.root, file.path, text)
-        return _split(file, before, content_hash, text, tally)
+        # a long file takes its time, and others are waiting for their answers on this loop
+        return await anyio.to_thread.run_sync(_split, file, before, content_hash, text)
 
-    async def _pass_over(self, outcome: Skipped | Unchanged, before: Source | None, tally: _Tally) -> IndexEvent:
-        """Count a file that is not taken in; one that can no longer be is forgotten."""
-        if isinstance(outcome, Unchanged):
-            tally.unchanged += 1
-            return outcome
-        if before is not None and outcome.reason not in _KEPT_WHEN_SKIPPED:
-            await self._forget(before, tally)
-        return _count_skipped(tally, outcome)
-
-    async def _store(self, waiting: Sequence[_Work], tally: _Tally) -> AsyncGenerator[IndexEvent, None]:
+    async def _store(self, waiting: Sequence[_Work], tally: _Tally) -> list[Indexed]:
         for work in waiting:
             await self._ledger.put_source(_unsettled(work))
         drafts = [draft for work in waiting for draft in work.drafts]
@@ -219,7 +224,8 @@ class Indexer:
             await self._ledger.put_source(work.after)
             tally.indexed += 1
             tally.passages.update(draft.collection for draft in work.drafts)
-            yield Indexed(work.after.root, work.after.path, len(work.drafts))
+            tally.redacted.update(work.redacted)
+        return [Indexed(work.after.root, work.after.path, len(work.drafts)) for work in waiting]
 
     async def _forget_gone(
         self, places: Sequence[Place], walk: _Walk, tally: _Tally
@@ -233,20 +239,16 @@ class Indexer:
         """What was indexed at or below the places before, under their roots and under roots inside them."""
         expected = {(one.root, one.path): one for place in places for one in await self._sources_in(place)}
         for root in await self._ledger.roots():
-            if root in walk.roots or any(_lies_below(root, place) for place in places):
-                inside = await self._inside(root, places, walk)
-                expected |= {(one.root, one.path): one for one in inside}
+            if any(_lies_inside(root, place) for place in places) and not await self._stands_apart(root, places, walk):
+                expected |= {(one.root, one.path): one for one in await self._ledger.sources(root)}
         return list(expected.values())
 
-    async def _inside(self, root: str, places: Sequence[Place], walk: _Walk) -> list[Source]:
-        """The sources of a root inside a place; none when it is a repository that the walk did not lead to."""
-        if not any(_lies_below(root, place) for place in places):
-            return []
-        if root not in walk.roots:
-            home = await self._files.locate(root, [place.root for place in places])
-            if home.root == root and not home.missing:
-                return []
-        return await self._ledger.sources(root)
+    async def _stands_apart(self, root: str, places: Sequence[Place], walk: _Walk) -> bool:
+        """Whether a root is a repository that the walk had no business in: an ignored one, indexed by its own name."""
+        if root in walk.roots:
+            return False
+        home = await self._files.locate(root, [*(place.root for place in places), root])
+        return home.root == root and not home.missing
 
     async def _forget(self, source: Source, tally: _Tally) -> None:
         """Passages first: killed in between, the record still says what to remove."""
@@ -255,12 +257,11 @@ class Indexer:
         tally.removed += 1
 
 
-def _split(file: FoundFile, before: Source | None, content_hash: str, text: str, tally: _Tally) -> _Work:
+def _split(file: FoundFile, before: Source | None, content_hash: str, text: str) -> _Work:
     redacted = redact(text)
-    tally.redacted.update(redacted.counts)
     drafts = split_file(file.root, file.path, redacted.text)
     after = Source(file.root, file.path, content_hash, tuple(draft.id for draft in drafts))
-    return _Work(before, after, drafts)
+    return _Work(before, after, drafts, redacted.counts)
 
 
 def _unsettled(work: _Work) -> Source:
@@ -275,16 +276,11 @@ def _stale(work: _Work) -> list[str]:
     return [id for id in (work.before.passage_ids if work.before else ()) if id not in kept]
 
 
-def _count_skipped(tally: _Tally, skipped: Skipped) -> Skipped:
-    tally.skipped.setdefault(skipped.reason, []).append(skipped.path)
-    return skipped
-
-
 def _lies_in(path: str, under: str) -> bool:
     return not under or path == under or path.startswith(f"{under}/")
 
 
-def _lies_below(root: str, place: Place) -> bool:
-    """Whether a root lies strictly inside a place."""
+def _lies_inside(root: str, place: Place) -> bool:
+    """Whether another root lies at or below a place."""
     folder = f"{place.root}/{place.under}".rstrip("/")
-    return root.startswith(f"{folder}/")
+    return root != place.root and (root == folder or root.startswith(f"{folder}/"))

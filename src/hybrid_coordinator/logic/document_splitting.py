@@ -11,6 +11,8 @@ from hybrid_coordinator.logic.sections import Section, prose
 from hybrid_coordinator.logic.skills import is_stepwise, lists_steps, read_skill
 from hybrid_coordinator.logic.troubles import is_about_trouble, is_case, read_case, read_trouble
 
+_KEY_TEXT = 400
+
 
 def split_document(document: Section, language: str) -> Iterator[Excerpt]:
     """All of a document once, in its order; what is no error, practice or skill is context.
@@ -56,4 +58,4 @@ def _read_context(section: Section, language: str) -> Iterator[Excerpt]:
     purpose = ": ".join(part for part in (place, first_sentence(prose(section.text))) if part)
     for piece in cut(section, [section.run]):
         payload = {"language": language, "framework": language, "purpose": purpose}
-        yield Excerpt(replace(piece, purpose=purpose), Collection.CODEBASE, payload, f"{purpose}\n{piece.text}")
+        yield Excerpt(replace(piece, purpose=purpose), Collection.CODEBASE, payload, f"{purpose}\n{piece.text[:_KEY_TEXT]}")

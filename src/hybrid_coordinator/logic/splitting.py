@@ -19,7 +19,8 @@ SPLITTER_VERSION = 1
 
 _NAMES = UUID("5f1d8a3e-3c0b-5e0a-9d53-5a3a0c1f7e11")
 _DOCUMENTS = {"markdown": read_markdown, "restructuredtext": read_rst}
-_KEY_CODE = 400
+_KEY_CODE = 240
+"""Characters of code that are embedded with the words: enough to tell siblings apart, too few to drown the words."""
 _KEY_FOLDERS = 3
 
 

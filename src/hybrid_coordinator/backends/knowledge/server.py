@@ -226,6 +226,8 @@ def server_errors() -> Generator[None]:
         yield
     except ResponseHandlingException as error:
         raise Unavailable(f"the Qdrant server does not answer ({error}). Start it, or check QDRANT_URL") from error
+    except ValueError as error:
+        raise Unavailable(f"what answered is no Qdrant server ({error}). Check QDRANT_URL") from error
     except UnexpectedResponse as error:
         said = error.content.decode("utf-8", "replace")
         if error.status_code in (401, 403):

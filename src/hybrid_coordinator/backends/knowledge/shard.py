@@ -91,9 +91,9 @@ class Shard:
             for start in range(0, len(points), BATCH):
                 batch = list(points[start : start + BATCH])
                 demand_space(self.folder, len(batch) * _BYTES_PER_POINT)
+                self._note(point.id for point in batch)
                 self._engine.update(UpdateOperation.upsert_points(batch))
                 self.churn += len(batch)
-                self._note(point.id for point in batch)
             self._engine.flush()
 
     def merge(self, changes: Mapping[int, dict[str, Any]]) -> None:
@@ -102,10 +102,10 @@ class Shard:
             return
         with engine_errors(self.folder):
             demand_space(self.folder, len(changes) * _BYTES_PER_POINT)
+            self._note(changes)
             for point, change in changes.items():
                 self._engine.update(UpdateOperation.set_payload([point], change))
             self._engine.flush()
-            self._note(changes)
 
     def delete(self, points: Sequence[int]) -> None:
         """Delete the points that are here."""
@@ -113,10 +113,10 @@ class Shard:
             return
         with engine_errors(self.folder):
             demand_space(self.folder, needed_bytes=0)
+            self._note(points)
             self._engine.update(UpdateOperation.delete_points(list(points)))
             self._engine.flush()
             self.churn += len(points)
-            self._note(points)
 
     def payloads(self, points: Iterable[int]) -> dict[int, dict[str, Any]]:
         """The whole payloads of those points that are here."""

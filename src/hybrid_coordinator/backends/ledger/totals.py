@@ -12,7 +12,7 @@ _I = interactions.c
 
 
 def read_totals(connection: Connection, since: datetime | None, high_value: float) -> Totals:
-    """Everything recorded since then, or ever. Means are over what has the figure; latency over whole answers."""
+    """Everything recorded since then, or ever. Means are over what has the figure."""
     spanned = true() if since is None else _I.created_at >= since
     sums = connection.execute(_sums(high_value).where(spanned)).one()._mapping
     return Totals(
@@ -24,12 +24,13 @@ def read_totals(connection: Connection, since: datetime | None, high_value: floa
 
 
 def _sums(high_value: float) -> Select[tuple[int | float | None, ...]]:
-    local = _I.agent_type == AgentType.LOCAL.value
+    whole = and_(_I.failure.is_(None), _I.parent_id.is_(None))
+    local = and_(whole, _I.agent_type == AgentType.LOCAL.value)
     remote = _I.agent_type == AgentType.REMOTE.value
     return select(
         func.count().label("interactions"),
         _how_many(local).label("local"),
-        _how_many(remote).label("remote"),
+        _how_many(and_(whole, remote)).label("remote"),
         _how_many(_I.agent_type == AgentType.CONTEXT_ONLY.value).label("context_only"),
         func.count(_I.failure).label("failed"),
         _how_many(_I.value_score >= high_value).label("high_value"),
@@ -42,7 +43,7 @@ def _sums(high_value: float) -> Select[tuple[int | float | None, ...]]:
         func.sum(_I.tokens_saved).label("tokens_saved"),
         func.sum(_I.cost).label("cost"),
         func.sum(_I.cost_saved).label("cost_saved"),
-        func.avg(case((_I.failure.is_(None), _I.latency_ms))).label("mean_latency_ms"),
+        func.avg(case((whole, _I.latency_ms))).label("mean_latency_ms"),
     )
 
 

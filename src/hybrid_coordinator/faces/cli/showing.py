@@ -23,16 +23,13 @@ def show_passages(passages: Sequence[Mapping[str, Any]], title: str = "") -> Non
         out.print("[dim]nothing found[/]")
         return
     table = Table(title=title or None, title_justify="left", box=None, pad_edge=False, header_style="dim")
-    for heading, justify in (("score", "right"), ("sim.", "right"), ("collection", "left"), ("passage", "left")):
-        table.add_column(heading, justify=justify, no_wrap=heading != "passage")  # type: ignore[arg-type]
+    table.add_column("score", justify="right")
+    table.add_column("sim.", justify="right")
+    table.add_column("collection", style="cyan", no_wrap=True)
+    table.add_column("passage", no_wrap=True, overflow="ellipsis")
     for passage in passages:
-        place = passage["payload"].get("file_path") or passage["source"]
-        table.add_row(
-            f"{passage['score']:.2f}",
-            f"{passage['similarity']:.2f}",
-            passage["collection"],
-            f"[cyan]{escape(str(place))}[/] {escape(one_line(passage['text'], 70))}",
-        )
+        first_lines = escape(one_line(passage["text"]))
+        table.add_row(f"{passage['score']:.2f}", f"{passage['similarity']:.2f}", passage["collection"], first_lines)
     out.print(table)
 
 
