@@ -190,10 +190,10 @@ def test_a_data_folder_that_cannot_be_made_is_told_as_a_setting(tmp_path: Path) 
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A real file system of 48 MB."""
+    """A real file system of 900 MB."""
     folder = tmp_path / "disk"
     folder.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=48m", "none", str(folder)], capture_output=True)
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=900m", "none", str(folder)], capture_output=True)
     if mounted.returncode:
         pytest.skip("mounting a small file system takes root")
     yield folder
@@ -218,7 +218,7 @@ def test_a_full_disk_is_told_and_loses_nothing_that_was_acknowledged(small_disk:
     found = json_cli(data, "search", "-m", "sql", "SELECT id FROM interactions")
 
     assert refused.returncode == 5, refused.stderr
-    assert "disk is full" in refused.stderr
+    assert "full disk" in refused.stderr
     assert {row[0] for row in found["rows"]} >= {kept["interaction_id"], after["interaction_id"]}
 
 
@@ -226,7 +226,7 @@ def test_a_killed_index_run_continues(tmp_path: Path) -> None:
     repository = tmp_path / "repository"
     repository.mkdir()
     source = Path(json.__file__).parent
-    for number in range(12):
+    for number in range(3):
         for file in source.glob("*.py"):
             shutil.copy(file, repository / f"{number}_{file.name}")
     run = subprocess.Popen(

@@ -37,7 +37,7 @@ ASSIGNMENTS = [
     'config["password"] = "hunter2"',
     'const secret: string = "s3cr3tvalue";',
     '{"password": "hunter22"}',
-    r'{\"password\": \"hunter22\"}',
+    r"{\"password\": \"hunter22\"}",
     'passwd="pass\\"word9"',
     "aws_secret_access_key = wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
     "Authorization: Bearer abcdef1234567890abcd",
@@ -70,8 +70,8 @@ ORDINARY = [
 # each repeats something a pattern starts with, or almost ends with
 HOSTILE = [
     "a", "a://", "a://b:", "-----BEGIN PRIVATE KEY-----\n", "-----BEGIN PRIVATE KEY-----" + LONG, "eyJ", "eyJaaaaaaaa.",
-    "sk-", "sk-ant-", "bearer ", "authorization: ", "--password ", "password=", 'password = "', 'password="\\"', "key: a ",
-    "secret=\\", "secret_key", "token: token ", "\"'", "A" * 40 + " ", "secret:    ", "api_key\\\\\"",
+    "sk-", "sk-ant-", "bearer ", "authorization: ", "--password ", "password=", 'password = "', 'password="\\"',
+    "key: a ", "secret=\\", "secret_key", "token: token ", "\"'", "A" * 40 + " ", "secret:    ", "api_key\\\\\"",
 ]  # fmt: skip
 
 

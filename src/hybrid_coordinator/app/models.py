@@ -33,7 +33,8 @@ def open_models(settings: Settings, clock: Clock) -> Iterator[Model]:
         if weights is not None:
             card = ModelCard("local", Location.LOCAL, context_tokens=local.context_tokens)
             loaded = Weights(weights, weights.stem, local.context_tokens, threads=local.threads)
-            yield LlamaCppModel(card, LlamaCppEngine(loaded, clock, EnginePolicy()), _patience(settings))
+            engine = LlamaCppModel(card, LlamaCppEngine(loaded, clock, EnginePolicy()), _patience(settings))
+            yield RetryingModel(engine, ONCE_MORE)
     for name, speciality, url in (
         ("local-coder", Speciality.CODE, local.llama_cpp_code_url),
         ("local-analysis", Speciality.ANALYSIS, local.llama_cpp_analysis_url),
@@ -92,6 +93,9 @@ def _remote_models(settings: Settings) -> Iterator[Model]:
             patience=patience,
         )
 
+
+ONCE_MORE = RetryPolicy(retries=1, first_wait_s=0.2)
+"""For the built-in engine: one that died since the last answer is started anew, and the asker need not know."""
 
 REMOTE_CONTEXT_TOKENS = 128_000
 """What current remote models take at least; a longer prompt is refused by the vendor with its own words."""

@@ -9,7 +9,7 @@ from hybrid_coordinator.logic.practices import is_about_practice, read_practice
 from hybrid_coordinator.logic.purposes import first_sentence
 from hybrid_coordinator.logic.sections import Section, prose
 from hybrid_coordinator.logic.skills import is_stepwise, lists_steps, read_skill
-from hybrid_coordinator.logic.troubles import is_about_trouble, is_case, read_case, read_trouble
+from hybrid_coordinator.logic.troubles import holds_pairs, is_about_trouble, is_case, read_case, read_trouble
 
 _KEY_TEXT = 400
 
@@ -43,7 +43,7 @@ def _kind(section: Section) -> Collection | None:
 
 def _own_text(section: Section, language: str, kind: Collection | None) -> Iterator[Excerpt]:
     """The text directly under a heading. Before the cases of a chapter it only introduces them."""
-    introduces = is_about_trouble(section) and section.children
+    introduces = is_about_trouble(section) and section.children and not holds_pairs(section)
     if kind is Collection.ERRORS and not introduces:
         return read_trouble(section)
     if kind is Collection.PRACTICES:
@@ -58,4 +58,6 @@ def _read_context(section: Section, language: str) -> Iterator[Excerpt]:
     purpose = ": ".join(part for part in (place, first_sentence(prose(section.text))) if part)
     for piece in cut(section, [section.run]):
         payload = {"language": language, "framework": language, "purpose": purpose}
-        yield Excerpt(replace(piece, purpose=purpose), Collection.CODEBASE, payload, f"{purpose}\n{piece.text[:_KEY_TEXT]}")
+        yield Excerpt(
+            replace(piece, purpose=purpose), Collection.CODEBASE, payload, f"{purpose}\n{piece.text[:_KEY_TEXT]}"
+        )

@@ -71,7 +71,6 @@ _INTERPRETERS = {
     "node": "javascript",
     "deno": "typescript",
 }
-_SHEBANG = re.compile(r"#!\s*\S*?([a-z]+)[\d.]*(?:\s+(?:-\S+\s+)*([a-z]+)[\d.]*)?")
 _HEADING = re.compile(r"^#{1,6} \S", re.MULTILINE)
 _LOWER_HEADING = re.compile(r"^#{2,6} \S", re.MULTILINE)
 
@@ -105,8 +104,9 @@ def name_language(path: str, text: str) -> str:
 
 
 def _of_shebang(line: str) -> str:
-    match = _SHEBANG.match(line)
-    program = (match[2] or match[1]) if match else ""
+    """The interpreter's language: of `#!/usr/bin/env -S bash -e` the first word after `env` that is no option."""
+    words = [PurePosixPath(word).name for word in line.removeprefix("#!").split() if not word.startswith("-")]
+    program = next((word.rstrip("0123456789.") for word in words if word != "env"), "")
     return _INTERPRETERS.get(program, program) or "text"
 
 

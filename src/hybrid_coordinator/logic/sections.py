@@ -173,10 +173,10 @@ def _rst_headings(lines: Sequence[str]) -> Iterator[Heading]:
 
 
 def _build(lines: tuple[str, ...], headings: Sequence[Heading]) -> Section:
-    starts = [heading.start for heading in headings]
-    document = Section(0, (), Run(1, lines[: starts[0] if starts else len(lines)]), 0)
+    starts = [*(heading.start for heading in headings), len(lines)]
+    document = Section(0, (), Run(1, lines[: starts[0]]), 0)
     around = [document]
-    for heading, end in zip(headings, [*starts[1:], len(lines)], strict=True):
+    for heading, end in zip(headings, starts[1:], strict=True):
         while around[-1].level >= heading.level:
             around.pop()
         run = Run(heading.start + 1, lines[heading.start : end])

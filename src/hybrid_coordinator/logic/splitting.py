@@ -55,7 +55,8 @@ def _code_key(path: str, piece: Piece) -> str:
     place = say_symbol(" ".join(file.with_suffix("").parts[-_KEY_FOLDERS:]))
     named = say_symbol(piece.symbol)
     purpose = "" if piece.purpose == named else piece.purpose
-    return "\n".join(part for part in (purpose, f"{named} ({place})".strip(), piece.text[:_KEY_CODE]) if part)
+    names = f"{named} ({place})" if named else place
+    return "\n".join(part for part in (purpose, names, piece.text[:_KEY_CODE]) if part)
 
 
 def _drafts(root: str, path: str, excerpts: Iterable[Excerpt]) -> Iterator[Draft]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from hybrid_coordinator.domain.knowledge import Collection
+from hybrid_coordinator.logic.errors_in_text import looks_like_error
 from hybrid_coordinator.logic.excerpts import Excerpt, cut
 from hybrid_coordinator.logic.pieces import Run
 from hybrid_coordinator.logic.purposes import first_sentence
@@ -43,6 +44,11 @@ def is_case(section: Section) -> bool:
     parts = [child.title for child in section.children]
     told = any(_SYMPTOM.match(title) or _CAUSE.match(title) for title in parts)
     return told and any(_SOLUTION.match(title) for title in parts)
+
+
+def holds_pairs(section: Section) -> bool:
+    """Whether the text directly under the heading is questions with answers."""
+    return any(True for _ in _pairs(section.body))
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,4 +146,5 @@ def _excerpts(section: Section, case: _Case, runs: list[Run]) -> Iterator[Excerp
 
 def _key(section: Section, message: str) -> str:
     """The message as it is: who meets the error asks with it. A very short one needs the words around it."""
-    return message if len(message.split()) > 2 or len(section.path) < 2 else f"{section.path[0]}: {message}"
+    tells_enough = len(message.split()) > 2 or looks_like_error(message) or len(section.path) < 2
+    return message if tells_enough else f"{section.path[0]}: {message}"

@@ -75,12 +75,13 @@ class EdgeKnowledge:
             demand_embedder(str(folder), manifest.embedder, embedder)
             shards = open_shards(folder, manifest, opened)
             sweep(folder, manifest)
-            for collection in Collection:
-                if collection not in shards:
-                    shards[collection] = Shard.create(vacant_folder(folder, collection), embedder.dimension)
-                    opened.callback(shards[collection].close)
-                    manifest = manifest.renewed(collection, shards[collection].folder.name, tidied=0)
-            write_manifest(folder, manifest)
+            missing = [collection for collection in Collection if collection not in shards]
+            for collection in missing:
+                shards[collection] = Shard.create(vacant_folder(folder, collection), embedder.dimension)
+                opened.callback(shards[collection].close)
+                manifest = manifest.renewed(collection, shards[collection].folder.name, tidied=0)
+            if missing:
+                write_manifest(folder, manifest)
             opened.pop_all()
             return cls(folder, manifest, shards)
 
