@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import aclosing, contextmanager
 from pathlib import Path
 
@@ -115,7 +115,8 @@ async def test_a_run_killed_at_any_step_is_made_good_by_the_next(tmp_path: Path,
     undisturbed = memory_library()
     await undisturbed.index(repository)
 
-    killed = start(MORTAL_RUN, tmp_path / "data", repository, calls).wait(DEADLINE_S)
+    with start(MORTAL_RUN, tmp_path / "data", repository, calls) as process:
+        killed = process.wait(DEADLINE_S)
     async with real_library(tmp_path / "data", HashEmbedder()) as library:
         await library.index(repository)
         contents = await library.contents()
@@ -132,11 +133,10 @@ async def test_a_long_run_killed_from_outside_goes_on_where_it_was(tmp_path: Pat
     undisturbed = memory_library()
     await undisturbed.index(repository)
 
-    process = start(LONG_RUN, tmp_path / "data", repository)
-    assert process.stdout is not None
-    first = process.stdout.readline().strip()
-    process.kill()
-    process.communicate(timeout=DEADLINE_S)
+    with start(LONG_RUN, tmp_path / "data", repository) as process:
+        assert process.stdout is not None
+        first = process.stdout.readline().strip()
+        process.kill()
     async with real_library(tmp_path / "data") as library:
         summary = await library.index(repository)
         contents = await library.contents()
@@ -223,19 +223,34 @@ async def test_a_folder_that_cannot_be_listed_is_not_taken_for_an_empty_one() ->
     assert len(await library.contents()) == 1
 
 
-@pytest.mark.parametrize("kind", ["vanished", "pipe", "link", "folder", "grown"])
-async def test_a_file_that_became_something_else_since_it_was_listed_never_blocks(tmp_path: Path, kind: str) -> None:
-    path = tmp_path / "file"
-    {
-        "vanished": lambda: None,
-        "pipe": lambda: os.mkfifo(path),
-        "link": lambda: path.symlink_to("/dev/zero"),
-        "folder": path.mkdir,
-        "grown": lambda: path.write_bytes(b"x" * 2_000),
-    }[kind]()
+def nothing(path: Path) -> None:
+    """The file vanished."""
+
+
+def endless_link(path: Path) -> None:
+    path.symlink_to("/dev/zero")
+
+
+def grown(path: Path) -> None:
+    path.write_bytes(b"x" * 2_000)
+
+
+@pytest.mark.parametrize(
+    ("become", "reason"),
+    [
+        (nothing, SkipReason.UNREADABLE),
+        (endless_link, SkipReason.UNREADABLE),
+        (os.mkfifo, SkipReason.SPECIAL),
+        (Path.mkdir, SkipReason.SPECIAL),
+        (grown, SkipReason.TOO_LARGE),
+    ],
+)
+async def test_a_file_that_became_something_else_since_it_was_listed_never_blocks(
+    tmp_path: Path, become: Callable[[Path], None], reason: SkipReason
+) -> None:
+    become(tmp_path / "file")
 
     outcome = await LocalFiles(max_bytes=1_000).read(FoundFile(str(tmp_path), "file"))
 
-    expected = {"pipe": SkipReason.SPECIAL, "folder": SkipReason.SPECIAL, "grown": SkipReason.TOO_LARGE}
     assert isinstance(outcome, Skipped)
-    assert outcome.reason is expected.get(kind, SkipReason.UNREADABLE)
+    assert outcome.reason is reason

@@ -1,6 +1,7 @@
 """Files become passages along what a person would name."""
 
 import json
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -134,6 +135,14 @@ def test_deep_nesting_is_no_trouble() -> None:
     nested = "\n".join("  " * depth + f"class A{depth}:" for depth in range(300)) + "\n" + "  " * 300 + "x = 1\n"
 
     assert split_file("/shop", "deep.py", nested)
+
+
+def test_a_file_of_nothing_but_comments_takes_linear_time() -> None:
+    started = time.process_time()
+
+    split_file("/shop", "comments.rs", "// a\n" * 180_000 + "fn a() {}\n")
+
+    assert time.process_time() - started < 20
 
 
 def test_here_documents_without_end_do_not_stall_the_parser() -> None:

@@ -125,23 +125,37 @@ class _Splitter:
     def _definitions(self, nodes: Sequence[Node]) -> list[_Definition]:
         """Those among some nodes, in order; two never share a line."""
         found: list[_Definition] = []
-        for node in self._candidates(nodes):
-            definition = self._read(node)
-            if found and definition.start < found[-1].end:
-                definition = replace(definition, start=found[-1].end)
-            if definition.end - definition.start >= self.grammar.least_lines:
+        for node, first in self._candidates(nodes):
+            start = max(first, found[-1].end) if found else first
+            definition = self._read(node, start)
+            if definition.end - start >= self.grammar.least_lines:
                 found.append(definition)
         return found
 
-    def _candidates(self, nodes: Sequence[Node]) -> Iterator[Node]:
-        """Definitions in tree order, looking through what only holds them."""
+    def _candidates(self, nodes: Sequence[Node]) -> Iterator[tuple[Node, int]]:
+        """Definitions in tree order, looking through what only holds them; each with the line of the uppermost comment
+        that touches it, or its own first line.
+        """
+        begun, ended = 0, -1  # the lines of the comments just read, `ended` outside
         waiting = list(reversed(nodes))
         while waiting:
             node = waiting.pop()
             if node.type in self.grammar.transparent:
                 waiting.extend(reversed(node.named_children))
-            elif self._defines(node):
-                yield node
+                continue
+            if node.start_point.row > ended:
+                begun = node.start_point.row
+            if self._is_comment(node):
+                ended = _line_after(node)
+                continue
+            if self._defines(node):
+                yield node, begun
+            ended = -1
+
+    def _is_comment(self, node: Node) -> bool:
+        """Not one at the end of a line of code, which belongs to that line."""
+        row, column = node.start_point
+        return node.type in self.grammar.comments and not self.lines[row][:column].strip()
 
     def _defines(self, node: Node) -> bool:
         inner = _inner(node, self.grammar)
@@ -150,23 +164,10 @@ class _Splitter:
         values = self.grammar.functions_in.get(inner.type)
         return values is not None and _value(inner).type in values
 
-    def _read(self, node: Node) -> _Definition:
+    def _read(self, node: Node, start: int) -> _Definition:
         inner = _inner(node, self.grammar)
         container = inner.type in self.grammar.containers or _value(inner).type in self.grammar.containers
-        start = self._first_line(node)
-        end = node.end_point.row + (1 if node.end_point.column > 0 else 0)
-        return _Definition(node, start, max(end, start + 1), symbol_of(inner), container)
-
-    def _first_line(self, node: Node) -> int:
-        """The line of the uppermost comment that touches the definition."""
-        start = node.start_point.row
-        above = node.prev_named_sibling
-        while above is not None and above.type in self.grammar.comments and _touches(above, start):
-            if self.lines[above.start_point.row][: above.start_point.column].strip():
-                break  # a comment at the end of a line of code belongs to that line
-            start = above.start_point.row
-            above = above.prev_named_sibling
-        return start
+        return _Definition(node, start, _line_after(node), symbol_of(inner), container)
 
     def _purpose(self, definition: _Definition, symbol: str) -> str:
         documented = _docstring(_inner(definition.node, self.grammar)) or self._comment_above(definition)
@@ -182,9 +183,9 @@ class _Splitter:
             return documented
         end = 0
         for node in root.named_children:
-            if node.type not in self.grammar.comments or not _touches(node, end + 1):
+            if node.type not in self.grammar.comments or node.start_point.row > end:
                 break
-            end = node.end_point.row + 1
+            end = _line_after(node)
         return comment_text(self.lines[:end])
 
 
@@ -246,9 +247,9 @@ def _members(node: Node, grammar: Grammar) -> list[Node]:
     return body.named_children
 
 
-def _touches(comment: Node, line: int) -> bool:
-    last = comment.end_point.row - (1 if comment.end_point.column == 0 else 0)
-    return last + 1 >= line
+def _line_after(node: Node) -> int:
+    """The first line that a node has no part in; some nodes end with the line break."""
+    return node.end_point.row + (1 if node.end_point.column > 0 else 0)
 
 
 def _docstring(node: Node) -> str:

@@ -164,14 +164,18 @@ def _read(file: FoundFile, max_bytes: int) -> bytes | Skipped:
         descriptor = os.open(Path(file.root, file.path), os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError as error:
         return Skipped(file.root, file.path, SkipReason.UNREADABLE, error.strerror or "")
-    with os.fdopen(descriptor, "rb") as opened:
+    try:
         changed = _sort_file(file.root, file.path, os.fstat(descriptor), max_bytes)
-        if isinstance(changed, Skipped):
-            return changed
-        try:
-            data = opened.read(max_bytes + 1)
-        except OSError as error:
-            return Skipped(file.root, file.path, SkipReason.UNREADABLE, error.strerror or "")
+        return changed if isinstance(changed, Skipped) else _read_whole(descriptor, file, max_bytes)
+    except OSError as error:
+        return Skipped(file.root, file.path, SkipReason.UNREADABLE, error.strerror or "")
+    finally:
+        os.close(descriptor)
+
+
+def _read_whole(descriptor: int, file: FoundFile, max_bytes: int) -> bytes | Skipped:
+    with os.fdopen(descriptor, "rb", closefd=False) as opened:
+        data = opened.read(max_bytes + 1)
     return data if len(data) <= max_bytes else Skipped(file.root, file.path, SkipReason.TOO_LARGE, "it grew")
 
 

@@ -22,15 +22,12 @@ def show_passages(passages: Sequence[Mapping[str, Any]], title: str = "") -> Non
     if not passages:
         out.print("[dim]nothing found[/]")
         return
-    table = Table(title=title or None, title_justify="left", box=None, pad_edge=False, header_style="dim")
-    table.add_column("score", justify="right")
-    table.add_column("sim.", justify="right")
-    table.add_column("collection", style="cyan", no_wrap=True)
-    table.add_column("passage", no_wrap=True, overflow="ellipsis")
+    if title:
+        out.print(f"[bold]{title}[/]")
+    out.print("[dim]score  sim. collection           passage[/]")
     for passage in passages:
-        first_lines = escape(one_line(passage["text"]))
-        table.add_row(f"{passage['score']:.2f}", f"{passage['similarity']:.2f}", passage["collection"], first_lines)
-    out.print(table)
+        figures = f"{passage['score']:5.2f} {passage['similarity']:5.2f} [cyan]{passage['collection']:<20}[/]"
+        out.print(f"{figures} {escape(one_line(passage['text'], max(20, out.width - 33)))}")
 
 
 def show_route(route: Mapping[str, Any]) -> None:
