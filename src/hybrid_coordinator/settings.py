@@ -217,6 +217,7 @@ TABLE: tuple[Setting, ...] = (
     Setting("LOCAL_CONFIDENCE_THRESHOLD", "routing.local_confidence_threshold", UNIT, "How sure local must be to answer; the bars of the decision tree move with it."),
     Setting("HYBRID_HEAVY_CONTEXT_TOKENS", "routing.heavy_context_tokens", COUNT, "From this many tokens on, a local model reads the material and the remote one gets its summary."),
     Setting("HYBRID_MIN_SIMILARITY", "grounding.min_similarity", UNIT, "Passages less similar to the question than this are not put into a prompt."),
+    Setting("HYBRID_FAMILIAR_SIMILARITY", "grounding.familiar_similarity", UNIT, "When a passage this similar was found, only such are put into a prompt."),
     Setting("HYBRID_MAX_PASSAGES", "grounding.max_passages", COUNT, "How many passages a prompt carries at most."),
     Setting("HYBRID_LOCAL_BUDGET_TOKENS", "grounding.local_budget_tokens", COUNT, "Tokens of context a local model gets at most."),
     Setting("HYBRID_REMOTE_BUDGET_TOKENS", "grounding.remote_budget_tokens", COUNT, "Tokens of context a remote model, or another agent, gets at most."),

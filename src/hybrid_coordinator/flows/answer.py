@@ -147,7 +147,7 @@ class Answerer:
             async with aclosing(self._digest(account)) as events:
                 async for event in events:
                     yield event
-        grounding = ground(passages, self._grounding.budget_for(model.card.location), self._grounding)
+        grounding = ground(passages, model.card.location, self._grounding)
         account.grounded_on = tuple(passage.id for passage in grounding.passages)
         account.prompt = question_prompt(account.query, grounding, self._grounding, account.digest)
         yield Attempted(model.card.name, account.grounded_on)

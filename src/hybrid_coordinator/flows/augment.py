@@ -62,7 +62,7 @@ class Augmenter:
         """The question with what fits of its context into the budget of who will answer. Raises BadInput."""
         text = check_question(text)
         finding = await self.find(text)
-        grounding = ground(finding.passages, self._policy.budget_for(location), self._policy)
+        grounding = ground(finding.passages, location, self._policy)
         return Augmented(
             augmented_prompt=augmented_prompt(text, grounding),
             context_ids=tuple(passage.id for passage in grounding.passages),
