@@ -14,7 +14,7 @@ test: $(VENV)/.tests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/lint-imports --no-cache --no-color
+	$(BIN)/lint-imports --no-cache --no-logo
 	$(BIN)/pytest
 
 bench: $(VENV)/.tests
