@@ -164,6 +164,9 @@ class Ledger(Protocol):
     async def mark_filed(self, interactions: Sequence[Interaction]) -> None:
         """Say that these were copied as they are here; one that was settled again since stays unfiled."""
 
+    async def forget_copies(self) -> None:
+        """Say that the collections hold nothing from here: no interaction was copied, and no file indexed."""
+
     async def totals(self, since: datetime | None, *, high_value: float) -> Totals:
         """Sums since then (None: ever). `high_value` is the threshold from which an interaction counts as such."""
 

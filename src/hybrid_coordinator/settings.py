@@ -375,6 +375,11 @@ def _check_together(settings: Settings) -> None:
         raise SettingError(f"the HYBRID_WEIGHT_* settings sum to {sum(weights):.3f}; they must sum to 1")
     if settings.learning.auto_finetune:
         raise SettingError("AUTO_FINETUNE_ENABLED='true' cannot be honoured: training is not part of this release")
+    if not is_loopback(settings.server.host) and not settings.server.api_key:
+        raise SettingError(
+            f"HYBRID_HOST={settings.server.host!r} listens beyond this machine; set HYBRID_API_KEY so that not everybody "
+            "can read what is known here"
+        )
     if not settings.routing.hybrid_mode:
         _refuse_far_servers(settings)
 

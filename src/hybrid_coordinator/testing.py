@@ -274,6 +274,10 @@ class MemoryLedger:
     async def mark_filed(self, interactions: Sequence[Interaction]) -> None:
         self._filed.update((interaction.id, interaction) for interaction in interactions)
 
+    async def forget_copies(self) -> None:
+        self._filed.clear()
+        self._sources.clear()
+
     async def totals(self, since: datetime | None, *, high_value: float) -> Totals:
         spanned = [one for one in self._interactions.values() if since is None or one.created_at >= since]
         corrections = [one for one in self._corrections.values() if since is None or one.created_at >= since]

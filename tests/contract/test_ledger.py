@@ -240,6 +240,18 @@ class LedgerContract:
         assert (totals.interactions, totals.cost, totals.mean_value, totals.mean_latency_ms) == (0, 0, None, None)
         assert (dict(totals.settled), dict(totals.feedback)) == ({}, {})
 
+    async def test_copies_can_be_forgotten(self, ledger: Ledger) -> None:
+        await ledger.append(FULL)
+        await ledger.mark_filed([FULL])
+        await ledger.put_source(Source("/repo", "a.py", "h1", ("p1",)))
+        before = await ledger.unfiled(limit=5)
+
+        await ledger.forget_copies()
+
+        assert before == []
+        assert [one.id for one in await ledger.unfiled(limit=5)] == [FULL.id]
+        assert await ledger.roots() == []
+
     async def test_totals_are_sums_over_the_span(self, ledger: Ledger) -> None:
         whole = replace(FULL, failure=None, parent_id=None, latency_ms=100)
         local = replace(whole, id="l", agent_type=AgentType.LOCAL, outcome=FAILURE, value=BAD)

@@ -155,6 +155,23 @@ def test_a_damaged_collection_is_named(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
+def test_a_knowledge_folder_that_was_moved_away_is_filled_again(tmp_path: Path) -> None:
+    data, notes = tmp_path / "data", tmp_path / "notes.md"
+    notes.write_text("# Notes\n\nThe moon rises at noon.\n")
+    json_cli(data, "index", str(notes))
+    json_cli(data, "correct", "who owns the moon?", "Nobody owns it.")
+    answer = json_cli(data, "ask", "who owns the moon?", "--max-tokens", "5")
+    shutil.move(data / "knowledge", tmp_path / "knowledge.old")
+
+    corrected = json_cli(data, "search", "who owns the moon?")
+    indexed = json_cli(data, "index", str(notes))
+
+    assert "Nobody" in corrected["results"][0]["text"]
+    assert indexed["indexed"] == 1
+    history = json_cli(data, "browse", "interaction-history")["passages"]
+    assert [passage["id"] for passage in history] == [answer["interaction_id"]]
+
+
 @pytest.mark.parametrize("content", [None, b"", b"GGUF" + b"\x00" * 4096, b"<html>not found</html>"])
 def test_a_missing_or_damaged_model_file_is_named_with_the_way_out(tmp_path: Path, content: bytes | None) -> None:
     weights = tmp_path / "weights.gguf"

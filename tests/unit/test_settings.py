@@ -79,6 +79,7 @@ def test_every_field_of_the_tree_has_a_row() -> None:
         ("HYBRID_MODE_ENABELD", "true", "did you mean HYBRID_MODE_ENABLED"),
         ("HYBRID_WEIGHT_NOVELTY", "0.5", "must sum to 1"),
         ("AUTO_FINETUNE_ENABLED", "true", "cannot be honoured"),
+        ("HYBRID_HOST", "0.0.0.0", "set HYBRID_API_KEY"),
     ],
 )
 def test_a_wrong_setting_fails_with_its_name_and_what_would_be_right(

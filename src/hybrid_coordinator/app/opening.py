@@ -41,6 +41,7 @@ async def open_house(settings: Settings, *, keep_up: bool = False) -> AsyncItera
     with own_folder(folder):
         async with AsyncExitStack() as stack:
             house = House(settings, await _open_backends(settings, folder, stack))
+            await _refill(house)
             async with anyio.create_task_group() as group:
                 if keep_up:
                     house.history.note_record()
@@ -52,6 +53,16 @@ async def open_house(settings: Settings, *, keep_up: bool = False) -> AsyncItera
                     group.cancel_scope.cancel()
                     with anyio.CancelScope(shield=True):
                         await _file_the_rest(house)
+
+
+async def _refill(house: House) -> None:
+    """Collections that are empty although the ledger is not were lost or moved away: what the ledger has goes back in.
+
+    Files are not read here, but forgotten, so that the next index run takes them in again.
+    """
+    if not any((await house.knowledge.counts()).values()):
+        await house.ledger.forget_copies()
+        await house.feedback.restore_corrections()
 
 
 async def _file_the_rest(house: House) -> None:

@@ -21,6 +21,8 @@ from hybrid_coordinator.logic.scoring import (
 )
 from hybrid_coordinator.ports import Clock, Embedder, Knowledge, Ledger, PassageRecord
 
+MOST_CORRECTIONS = 100_000
+
 NEAR_LIMIT = 12
 """Neighbours looked at: enough to see five like queries beside the interaction itself."""
 
@@ -183,6 +185,12 @@ class Feedback:
         draft = correction_draft(kept)
         await self._knowledge.put([draft], await self._embedder.embed([draft.key]))
         return kept, draft
+
+    async def restore_corrections(self) -> int:
+        """Put every correction back into collections that lost them; how many."""
+        drafts = [correction_draft(correction) for correction in await self._ledger.corrections(limit=MOST_CORRECTIONS)]
+        await self._knowledge.put(drafts, await self._embedder.embed([draft.key for draft in drafts]))
+        return len(drafts)
 
 
 def pattern_id_of(interaction_id: str) -> str:

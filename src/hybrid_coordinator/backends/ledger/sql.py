@@ -153,6 +153,13 @@ class SqlLedger:
             copied = [_filed(interaction) for interaction in interactions]
             await self._writer.write(lambda connection: connection.execute(_MARK_FILED, copied).close())
 
+    async def forget_copies(self) -> None:
+        def forget(connection: Connection) -> None:
+            connection.execute(update(interactions).where(interactions.c.filed).values(filed=False)).close()
+            connection.execute(delete(sources)).close()
+
+        await self._writer.write(forget)
+
     async def totals(self, since: datetime | None, *, high_value: float) -> Totals:
         return await self._read(lambda connection: read_totals(connection, since, high_value))
 
