@@ -18,6 +18,7 @@ from hybrid_coordinator.backends.http import open_client
 from hybrid_coordinator.backends.models.engine import EnginePolicy, LlamaCppEngine
 from hybrid_coordinator.backends.models.llamacpp import LlamaCppModel
 from hybrid_coordinator.backends.models.llamacpp_process import Access, Weights
+from hybrid_coordinator.backends.models.retrying import RetryingModel, RetryPolicy
 from hybrid_coordinator.backends.models.streaming import Patience
 from hybrid_coordinator.domain.query import Completion, Prompt, Role, Turn, fold
 from hybrid_coordinator.domain.route import Location, ModelCard
@@ -87,14 +88,14 @@ async def test_an_engine_killed_in_the_middle_of_an_answer_fails_now_and_answers
     assert answer.text
 
 
-async def test_an_engine_killed_between_answers_is_started_again_unnoticed(weights: Weights) -> None:
+async def test_an_engine_killed_between_answers_is_started_again_and_the_asker_need_not_know(weights: Weights) -> None:
     async with built_in(weights) as (model, engine):
         await ask(model)
-        assert engine.process_id
         killed = engine.process_id
+        assert killed
         os.kill(killed, signal.SIGKILL)
         await gone(killed)
-        answer = await ask(model)
+        answer = await ask(RetryingModel(model, RetryPolicy(retries=1)))
 
         assert answer.text
         assert engine.process_id != killed

@@ -34,8 +34,8 @@ logger = logging.getLogger(__name__)
 async def open_house(settings: Settings, *, keep_up: bool = False) -> AsyncIterator[House]:
     """Own the data folder and everything behind the ports for as long as this lasts.
 
-    With `keep_up` the history is filed in the background; at the end it is filed in any case. Raises DataFolderBusy
-    while another process owns the folder.
+    With `keep_up` the history is filed in the background, without it now, and at the end in any case. Raises
+    DataFolderBusy while another process owns the folder.
     """
     folder = settings.data_dir
     with own_folder(folder):
@@ -47,6 +47,8 @@ async def open_house(settings: Settings, *, keep_up: bool = False) -> AsyncItera
                     house.history.note_record()
                     group.start_soon(house.history.keep_up)
                     group.start_soon(house.history.keep_tidy)
+                else:
+                    await _file_the_rest(house)  # of a process that was killed
                 try:
                     yield house
                 finally:
@@ -68,7 +70,7 @@ async def _refill(house: House) -> None:
 async def _file_the_rest(house: House) -> None:
     try:
         await house.history.catch_up()
-    except CoordinatorError:  # the ledger has it all: the next start files it
+    except CoordinatorError:  # the ledger has it all: a later start files it
         logger.exception("the history was not filed whole")
 
 

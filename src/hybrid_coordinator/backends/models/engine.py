@@ -9,7 +9,7 @@ from hybrid_coordinator.backends.models.llamacpp_process import Access, Child, W
 from hybrid_coordinator.errors import ModelUnavailable
 from hybrid_coordinator.ports import Clock
 
-LAST_BREATH_S = 0.25
+LAST_BREATH_S = 1.0
 """A dying process closes its connections a moment before it is known to be dead."""
 
 
