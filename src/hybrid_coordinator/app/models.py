@@ -1,5 +1,6 @@
 """Which class speaks to which model."""
 
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from hybrid_coordinator.domain.route import Location, ModelCard
 from hybrid_coordinator.logic.pricing import find_price
 from hybrid_coordinator.ports import Clock, Model
 from hybrid_coordinator.settings import Settings
+from hybrid_coordinator.wire.openai_chat import COMMON, REASONING
 
 
 def open_models(settings: Settings, clock: Clock) -> Iterator[Model]:
@@ -82,6 +84,7 @@ def _remote_models(settings: Settings) -> Iterator[Model]:
             client=open_client(trust_env=True),
             api_key=remote.anthropic_api_key.reveal,
             patience=patience,
+            takes_temperature=False,  # newer models refuse one, and none needs one
         )
     if remote.openai_api_key:
         yield OpenAIChatModel(
@@ -91,8 +94,12 @@ def _remote_models(settings: Settings) -> Iterator[Model]:
             client=open_client(trust_env=True),
             api_key=remote.openai_api_key.reveal,
             patience=patience,
+            dialect=REASONING if _REASONING_NAME.match(remote.openai_model) else COMMON,
         )
 
+
+_REASONING_NAME = re.compile(r"(openai/)?(o\d|gpt-5)")
+"""OpenAI's own reasoning models, which take neither `max_tokens` nor a temperature."""
 
 ONCE_MORE = RetryPolicy(retries=1, first_wait_s=0.2)
 """For the built-in engine: one that died since the last answer is started anew, and the asker need not know."""

@@ -226,7 +226,8 @@ class Answerer:
 
     def _interaction(self, account: _Account) -> Interaction:
         response = "".join(account.said)
-        usage = account.finished.usage if account.finished else self._guess_usage(account, response)
+        counted = account.finished.usage if account.finished else Usage()
+        usage = counted if counted.total_tokens else self._guess_usage(account, response)
         card = account.card
         local = card is not None and card.location is Location.LOCAL
         whole = account.failure is None
@@ -258,7 +259,7 @@ class Answerer:
         return query.preference is not Preference.LOCAL
 
     def _guess_usage(self, account: _Account, response: str) -> Usage:
-        """For an answer that was cut short, before the model counted."""
+        """For an answer that was cut short before the model counted, and for servers that do not count."""
         if account.prompt is None:
             return Usage()
         said = estimate_tokens(response)
