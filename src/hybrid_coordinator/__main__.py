@@ -9,9 +9,12 @@ def main() -> None:
         from hybrid_coordinator.faces.bridge import run_bridge
 
         sys.exit(run_bridge())
-    from hybrid_coordinator.faces.cli import main as run_command
+    try:
+        from hybrid_coordinator.faces.cli import main as run_command
 
-    run_command()
+        run_command()
+    except KeyboardInterrupt:  # while everything was still being imported
+        sys.exit(130)
 
 
 if __name__ == "__main__":

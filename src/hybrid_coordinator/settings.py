@@ -177,6 +177,13 @@ def _parse_url(*schemes: str) -> Callable[[str], str]:
     return parse
 
 
+def _parse_secret(raw: str) -> Secret:
+    key = raw.strip()
+    if not (key.isascii() and key.isprintable()):
+        raise ValueError(raw)
+    return Secret(key)
+
+
 def _parse_sslmode(raw: str) -> str:
     if raw not in ("", "disable", "allow", "prefer", "require", "verify-ca", "verify-full"):
         raise ValueError(raw)
@@ -190,7 +197,7 @@ COUNT_OR_ZERO = Kind("a whole number from 0 to 1000", _within(0, 1000, int))
 PORT = Kind("a port number from 0 to 65535 (0: any free one)", _within(0, 65_535, int))
 SECONDS = Kind("a number of seconds from 0.1 to 86400", _within(0.1, 86_400.0, float))
 TEXT = Kind("text", str.strip)
-SECRET = Kind("a key", lambda raw: Secret(raw.strip()))
+SECRET = Kind("a key of ASCII letters, digits and signs", _parse_secret)
 PATH = Kind("a path", lambda raw: Path(raw.strip()))
 URL = Kind("an http:// or https:// URL, or nothing", _parse_url("http", "https"))
 REDIS = Kind("a redis:// or rediss:// URL, or nothing", _parse_url("redis", "rediss"))
@@ -355,7 +362,8 @@ def parse_setting(setting: Setting, raw: str, name: str) -> Any:
     try:
         return setting.kind.parse(raw)
     except (ValueError, KeyError) as error:
-        raise SettingError(f"{name}={raw!r} is not right: expected {setting.kind.expected}") from error
+        shown = "'********'" if setting.kind is SECRET else repr(raw)
+        raise SettingError(f"{name}={shown} is not right: expected {setting.kind.expected}") from error
 
 
 def _build(values: Mapping[str, Any]) -> Settings:

@@ -119,6 +119,34 @@ def test_commands_use_the_running_server(folders: tuple[Path, Path], tmp_path: P
     assert shown.returncode == 0, shown.stderr
 
 
+def test_text_that_is_not_utf8_is_refused_by_a_server_too(tmp_path: Path) -> None:
+    with serving(tmp_path):
+        done = run_cli(tmp_path, "ask", b"caf\xe9")  # type: ignore[arg-type]
+
+    assert done.returncode == 2
+    assert "UTF-8" in done.stderr
+
+
+def test_terminal_escapes_from_outside_are_not_obeyed(folders: tuple[Path, Path], tmp_path: Path) -> None:
+    (tmp_path / "notes.md").write_text("# Sirens\n\nThe siren says \x1b[2J and clears your screen.\n")
+    json_cli(folders[0], "index", str(tmp_path / "notes.md"))
+
+    shown = run_cli(folders[0], "search", "what does the siren say?").stdout
+
+    assert "siren" in shown
+    assert "\x1b[2J" not in shown
+
+
+def test_the_errors_in_a_file_are_searched_for(folders: tuple[Path, Path]) -> None:
+    data, _ = folders
+    json_cli(data, "correct", "OSError: [Errno 30] Read-only file system: '/nix/store'", "Write to /var/lib.")
+    log = "building\nOSError: [Errno 30] Read-only file system: '/nix/store'\n"
+
+    done = run_cli(data, "ask", "what went wrong here?", "-f", "-", "--max-tokens", "5", stdin=log)
+
+    assert "Read-only file system" in done.stdout.split("local because")[0]
+
+
 def test_doctor_and_models_and_settings_say_how_things_are(folders: tuple[Path, Path]) -> None:
     doctor = json_cli(folders[0], "doctor")
     models = json_cli(folders[0], "models")
@@ -139,6 +167,7 @@ def test_doctor_and_models_and_settings_say_how_things_are(folders: tuple[Path, 
         (["search", "x", "--limit", "0"], 2, "limit"),
         (["search", "-m", "sql", "DELETE FROM interactions"], 2, "interactions"),
         (["index", "/no/such/place"], 3, "/no/such/place"),
+        (["index", ""], 2, "a path is empty"),
         (["import", "/no/such/file"], 3, "/no/such/file"),
         (["ask", "hi", "--prefer", "remote"], 5, "ANTHROPIC_API_KEY"),
     ],

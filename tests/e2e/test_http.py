@@ -152,9 +152,12 @@ def test_a_lone_surrogate_is_refused(http: httpx2.Client) -> None:
     assert response.status_code == 400
 
 
-@pytest.mark.parametrize("headers", [{"Host": "evil.example"}, {"Origin": "https://evil.example"}, {"Origin": "null"}])
-def test_pages_and_names_from_elsewhere_are_refused(http: httpx2.Client, headers: dict[str, str]) -> None:
-    assert http.get("/api/report", headers=headers).status_code == 403
+@pytest.mark.parametrize(
+    "headers",
+    [{"Host": "evil.example"}, {"Origin": "https://evil.example"}, {"Origin": "null"}, {"Origin": "http://["}],
+)
+def test_pages_and_names_from_elsewhere_are_refused(http: httpx2.Client, name: str, value: str) -> None:
+    assert http.get("/api/report", headers={name: value}).status_code == 403
 
 
 def test_a_get_that_would_change_something_is_refused(http: httpx2.Client) -> None:
@@ -190,6 +193,6 @@ def test_the_key_is_demanded_when_it_is_set(tmp_path: Path) -> None:
 
     assert [bare.status_code, wrong.status_code, mcp.status_code] == [401, 401, 401]
     assert [right.status_code, bearer.status_code] == [200, 200]
-    assert health.json() == {"status": "ok"}
+    assert set(health.json()) == {"status", "instance"}
     assert by_cli["interactions"] == 0
     assert KEY not in running.log.read_text()

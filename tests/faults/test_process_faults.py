@@ -116,6 +116,38 @@ def test_a_dead_servers_traces_do_not_keep_the_next_from_starting(tmp_path: Path
     assert health["status"] == "ok"
 
 
+def test_a_stale_announcement_does_not_lead_to_another_folders_server(tmp_path: Path) -> None:
+    mine, other = tmp_path / "mine", tmp_path / "other"
+    json_cli(mine, "correct", "who?", "me")
+    with serving(other, HYBRID_API_KEY="a-key") as server:
+        told = json.loads((other / "server.json").read_text())
+        (mine / "server.json").write_text(json.dumps(told | {"instance": "of a server that was killed"}))
+        found = json_cli(mine, "search", "who?")
+        asked_by_its_own = json_cli(other, "report", HYBRID_API_KEY="a-key")
+
+    assert "me" in found["results"][0]["text"]
+    assert asked_by_its_own["corrections"] == 0
+    assert server.process.returncode == 0
+
+
+@pytest.mark.parametrize("content", ["[]", "{", '{"url": "http://127.0.0.1:1", "instance": "x"}', '{"url": 5}'])
+def test_a_spoilt_announcement_is_passed_over(tmp_path: Path, content: str) -> None:
+    (tmp_path / "server.json").write_text(content)
+
+    assert json_cli(tmp_path, "report")["interactions"] == 0
+
+
+def test_a_full_output_is_told_in_one_line(tmp_path: Path) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [*COMMAND, "report"], env=environment(tmp_path), stdout=full, stderr=subprocess.PIPE, text=True, timeout=60
+        )
+
+    assert done.returncode == 1
+    assert "cannot write the output" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_a_damaged_ledger_is_named_and_left_as_it_is(tmp_path: Path) -> None:
     json_cli(tmp_path, "report")
     ledger = tmp_path / "ledger.db"

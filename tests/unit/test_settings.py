@@ -80,6 +80,7 @@ def test_every_field_of_the_tree_has_a_row() -> None:
         ("HYBRID_WEIGHT_NOVELTY", "0.5", "must sum to 1"),
         ("AUTO_FINETUNE_ENABLED", "true", "cannot be honoured"),
         ("HYBRID_HOST", "0.0.0.0", "set HYBRID_API_KEY"),
+        ("HYBRID_API_KEY", "schlüssel", "a key of ASCII"),
     ],
 )
 def test_a_wrong_setting_fails_with_its_name_and_what_would_be_right(

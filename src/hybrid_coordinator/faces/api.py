@@ -30,8 +30,10 @@ logger = logging.getLogger(__name__)
 class Api:
     """The routes over one house."""
 
-    def __init__(self, house: House) -> None:
+    def __init__(self, house: House, instance: str) -> None:
+        """`instance` is what `/health` proves to a client that it speaks to the server its data folder names."""
         self._house = house
+        self._instance = instance
 
     def routes(self) -> list[Route]:
         """Every route but MCP."""
@@ -83,9 +85,8 @@ class Api:
         """200 while the stores are up, 503 when one is not; without the key only the word."""
         result = await health(self._house, shapes.HealthRequest())
         status = 503 if result.status == "down" else 200
-        if not request.scope.get("coordinator.key_ok", True):
-            return JSONResponse({"status": result.status}, status)
-        return JSONResponse(result.model_dump(mode="json"), status)
+        told = result.model_dump(mode="json") if request.scope["coordinator.key_ok"] else {"status": result.status}
+        return JSONResponse(told | {"instance": self._instance}, status)
 
     async def metrics(self, _request: Request) -> Response:
         """What Prometheus scrapes."""

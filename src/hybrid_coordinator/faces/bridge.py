@@ -133,10 +133,11 @@ class Server:
 
     def _find(self) -> str | None:
         try:
-            url = str(json.loads((self._data_dir / SERVER_FILE).read_bytes())["url"])
+            told = json.loads((self._data_dir / SERVER_FILE).read_bytes())
+            url, instance = str(told["url"]), str(told["instance"])
         except (OSError, ValueError, KeyError, TypeError):
             return None
-        return url if is_up(url) else None
+        return url if is_up(url, instance) else None
 
     def _start(self) -> str:
         deadline = time.monotonic() + self._start_s
@@ -198,15 +199,18 @@ def _locked(lock: IO[str]) -> bool:
     return True
 
 
-def is_up(url: str) -> bool:
-    """Whether a coordinator listens there. One that is too busy to say so at once counts as up."""
+def is_up(url: str, instance: str) -> bool:
+    """Whether that very server listens there, and not another that has its port by now.
+
+    One that is too busy to say so at once counts as up.
+    """
     try:
         with closing(open_connection(url, PROBE_S)) as connection:
             connection.request("GET", "/health")
-            return connection.getresponse().status in (200, 503)
+            return bool(json.loads(connection.getresponse().read())["instance"] == instance)
     except TimeoutError:
         return True
-    except (OSError, http.client.HTTPException, ValueError):
+    except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError):
         return False
 
 

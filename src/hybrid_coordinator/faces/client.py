@@ -17,6 +17,7 @@ from hybrid_coordinator.faces.operations import OPERATIONS, parse_request, query
 from hybrid_coordinator.settings import Settings
 
 PROBE_S = 2.0
+JSON = {"Content-Type": "application/json"}
 
 
 class Client(Protocol):
@@ -67,7 +68,7 @@ class ServerClient:
         self._http = http
 
     async def call(self, operation: str, fields: dict[str, Any]) -> dict[str, Any]:
-        response = await self._http.post(f"/api/{operation}", json=fields)
+        response = await self._http.post(f"/api/{operation}", content=_ascii_json(fields), headers=JSON)
         body: dict[str, Any] = response.json()
         if response.is_error:
             raise error_from(body)
@@ -83,8 +84,8 @@ class ServerClient:
         return self._stream("/api/import", {"path": path})
 
     async def _stream(self, path: str, fields: dict[str, Any]) -> AsyncGenerator[dict[str, Any], None]:
-        headers = {"Accept": "application/x-ndjson"}
-        async with self._http.stream("POST", path, json=fields, headers=headers) as response:
+        headers = JSON | {"Accept": "application/x-ndjson"}
+        async with self._http.stream("POST", path, content=_ascii_json(fields), headers=headers) as response:
             if response.is_error:
                 raise error_from(json.loads(await response.aread()))
             async for line in response.aiter_lines():
@@ -102,28 +103,35 @@ async def connect(settings: Settings) -> AsyncIterator[Client]:
         async with open_house(settings) as house:
             yield HouseClient(house)
         return
-    async with _http(settings, url, timeout_s=None) as http:
+    async with _http(settings, url) as http:
         try:
             yield ServerClient(http)
         except httpx2.HTTPError as error:
             raise Unavailable(f"the server at {url} broke off ({error}); is it still running? try again") from error
 
 
-def _http(settings: Settings, url: str, *, timeout_s: float | None) -> httpx2.AsyncClient:
+def _ascii_json(fields: dict[str, Any]) -> bytes:
+    """Escapes what is not ASCII, so that even a file name that is not UTF-8 arrives as it is."""
+    return json.dumps(fields).encode()
+
+
+def _http(settings: Settings, url: str) -> httpx2.AsyncClient:
     key = settings.server.api_key.reveal
     headers = {"X-API-Key": key} if key else {}
-    return httpx2.AsyncClient(base_url=url, headers=headers, timeout=timeout_s, trust_env=False)
+    return httpx2.AsyncClient(base_url=url, headers=headers, timeout=None, trust_env=False)
 
 
 async def find_server(settings: Settings) -> str | None:
-    """The URL of a live server that owns this data folder, or None."""
+    """The URL of the live server that owns this data folder, or None.
+
+    The file may be left over from a killed server, and its port be another's by now: only who answers with the file's
+    own instance is ours. The key is not sent before that is known.
+    """
     try:
-        url = str(json.loads((settings.data_dir / SERVER_FILE).read_text())["url"])
-    except (OSError, ValueError, KeyError):
+        told = json.loads((settings.data_dir / SERVER_FILE).read_bytes())
+        url, instance = str(told["url"]), told["instance"]
+        async with httpx2.AsyncClient(timeout=PROBE_S, trust_env=False) as http:
+            answer = (await http.get(f"{url}/health")).json()
+            return url if answer["instance"] == instance else None
+    except (OSError, ValueError, KeyError, TypeError, httpx2.HTTPError, httpx2.InvalidURL):
         return None
-    try:
-        async with _http(settings, url, timeout_s=PROBE_S) as http:
-            await http.get("/health")
-    except httpx2.HTTPError:
-        return None
-    return url

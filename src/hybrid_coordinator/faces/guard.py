@@ -60,9 +60,12 @@ def key_fits(headers: Headers, api_key: Secret) -> bool:
 
 def _from_here(headers: Headers) -> bool:
     """Host and Origin name this machine: what a page elsewhere, or a rebound name, cannot fake."""
-    host = urlsplit(f"//{headers.get('host', 'localhost')}").hostname or ""
-    origin = headers.get("origin")
-    return is_loopback(host) and (origin is None or is_loopback(urlsplit(origin).hostname or ""))
+    try:
+        host = urlsplit(f"//{headers.get('host', 'localhost')}").hostname or ""
+        origin = urlsplit(headers.get("origin", "http://localhost")).hostname or ""
+    except ValueError:
+        return False
+    return is_loopback(host) and is_loopback(origin)
 
 
 def too_large() -> BadInput:

@@ -6,7 +6,7 @@ import logging
 import os
 import signal
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
@@ -30,7 +30,7 @@ GRACE_S = 5
 logger = logging.getLogger(__name__)
 
 
-def build_app(house: House) -> Starlette:
+def build_app(house: House, instance: str) -> Starlette:
     """The whole HTTP face over an open house."""
     mcp = build_mcp(house)
 
@@ -41,7 +41,7 @@ def build_app(house: House) -> Starlette:
 
     server = house.settings.server
     return Starlette(
-        routes=[*Api(house).routes(), Route("/mcp", mcp.app)],
+        routes=[*Api(house, instance).routes(), Route("/mcp", mcp.app)],
         middleware=[Middleware(Guard, api_key=server.api_key, host=server.host)],
         exception_handlers={CoordinatorError: tell_error, HTTPException: tell_http_error, Exception: tell_unexpected},
         lifespan=lifespan,
@@ -52,19 +52,22 @@ async def serve(settings: Settings) -> None:
     """Open the house, listen, and say in the data folder where; until SIGTERM or SIGINT."""
     async with open_house(settings, keep_up=True) as house:
         listener = _listen(settings.server)
+        instance = house.clock.new_id()
+        app = build_app(house, instance)
         config = uvicorn.Config(
-            build_app(house), log_config=None, access_log=False, timeout_graceful_shutdown=GRACE_S, lifespan="on"
+            app, log_config=None, access_log=False, timeout_graceful_shutdown=GRACE_S, lifespan="on"
         )
-        await _Announced(config, settings.data_dir / SERVER_FILE, _url(listener)).serve(sockets=[listener])
+        told: dict[str, str | int] = {"url": _url(listener), "pid": os.getpid(), "instance": instance}
+        await _Announced(config, settings.data_dir / SERVER_FILE, told).serve(sockets=[listener])
 
 
 class _Announced(uvicorn.Server):
     """Writes where it listens once it does, and takes that back at the end."""
 
-    def __init__(self, config: uvicorn.Config, file: Path, url: str) -> None:
+    def __init__(self, config: uvicorn.Config, file: Path, told: Mapping[str, str | int]) -> None:
         super().__init__(config)
         self._file = file
-        self._url = url
+        self._told = told
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -82,11 +85,11 @@ class _Announced(uvicorn.Server):
         await super().startup(sockets)
         if self.started:
             await anyio.to_thread.run_sync(self._announce)
-            logger.info("listening on %s", self._url)
+            logger.info("listening on %s", self._told["url"])
 
     def _announce(self) -> None:
         part = self._file.with_suffix(".part")
-        part.write_text(json.dumps({"url": self._url, "pid": os.getpid()}))
+        part.write_text(json.dumps(self._told))
         part.replace(self._file)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:

@@ -25,6 +25,7 @@ from hybrid_coordinator.errors import CoordinatorError, ModelUnavailable
 from hybrid_coordinator.flows.augment import Augmenter
 from hybrid_coordinator.flows.history import History
 from hybrid_coordinator.logic.digesting import cut_pieces, join_notes, note_prompt, pick_pieces
+from hybrid_coordinator.logic.errors_in_text import error_lines
 from hybrid_coordinator.logic.grounding import GroundingPolicy, ground, question_prompt
 from hybrid_coordinator.logic.questions import check_question, clean_material
 from hybrid_coordinator.logic.redaction import redact
@@ -87,7 +88,7 @@ class Answerer:
         query = await self._recall(
             replace(query, text=check_question(query.text), context=clean_material(query.context))
         )
-        finding = await self._augmenter.find(query.text)
+        finding = await self._augmenter.find(f"{query.text}\n{error_lines(query.context)}".strip())
         route = choose_route(query, finding.passages, [model.card for model in self._models.values()], self._routing)
         account = _Account(self._clock.new_id(), started, query, route)
         async with aclosing(self._tell(account, finding.passages)) as events:

@@ -10,6 +10,12 @@ _ERROR = re.compile(
 )
 
 
+def error_lines(material: str, most: int = 3, characters: int = 400) -> str:
+    """The last lines of material that tell of an error, in order: a log's cause stands near its end."""
+    telling = [line.strip() for line in material.splitlines() if looks_like_error(line[:2000])]
+    return "\n".join(dict.fromkeys(telling[-most:]))[:characters]
+
+
 def looks_like_error(text: str) -> bool:
     """Whether a question is about something that went wrong."""
     return _ERROR.search(text) is not None

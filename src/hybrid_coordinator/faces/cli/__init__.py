@@ -48,6 +48,12 @@ def main() -> None:
     except BrokenPipeError:  # the reader, `head` for instance, has seen enough
         sys.stderr.close()
         sys.exit(0)
+    except OSError as error:
+        if error.filename is not None:
+            raise
+        click.secho(f"error: cannot write the output ({error.strerror})", fg="red", err=True)
+        sys.stdout = None  # what is still buffered cannot be written either
+        sys.exit(1)
 
 
 def _tell(error: CoordinatorError) -> None:

@@ -6,14 +6,16 @@ from contextlib import aclosing
 from typing import Any
 
 import click
-from rich.markup import escape
 
 from hybrid_coordinator.domain.knowledge import Collection
 from hybrid_coordinator.domain.query import Preference, Profile
 from hybrid_coordinator.faces.cli.session import call, json_option, print_json, run
 from hybrid_coordinator.faces.cli.showing import (
+    bare,
     err,
+    one_line,
     out,
+    safe,
     show_interaction,
     show_passages,
     show_route,
@@ -82,15 +84,15 @@ def show_event(event: Mapping[str, Any], *, quiet: bool = False) -> None:
     """One event of an answer, as it comes."""
     kind = event["event"]
     if kind == "delta":
-        click.echo(event["text"], nl=False)
+        click.echo(bare(event["text"]), nl=False)
     elif kind == "answered":
         click.echo()
         if not quiet:
             show_interaction(event["interaction"])
     elif kind == "fell_through":
-        err.print(f"[yellow]{escape(event['model'])} failed: {escape(event['why'])}[/]")
+        err.print(f"[yellow]{safe(event['model'])} failed: {safe(event['why'])}[/]")
     elif kind == "digested" and not quiet:
-        err.print(f"[dim]{escape(event['model'])} read part {event['done']} of {event['total']}[/]")
+        err.print(f"[dim]{safe(event['model'])} read part {event['done']} of {event['total']}[/]")
     elif kind == "routed" and not quiet:
         show_passages(event["passages"])
         show_route(event["route"])
@@ -125,7 +127,7 @@ def search(query: str, wanted: tuple[str, ...], limit: int, mode: str, as_json: 
 def _show_rows(found: Mapping[str, Any]) -> None:
     click.echo("\t".join(found["columns"]))
     for row in found["rows"]:
-        click.echo("\t".join("" if value is None else str(value) for value in row))
+        click.echo("\t".join("" if value is None else bare(one_line(str(value), 2000)) for value in row))
     if found["truncated"]:
         err.print("[dim]there are more rows; raise --limit[/]")
 
@@ -175,7 +177,7 @@ def browse(collection: str, limit: int, after: str | None, as_json: bool) -> Non
         return
     for passage in page["passages"]:
         usage = f"used {passage['payload']['access_count']}×, success rate {passage['payload']['success_rate']:.2f}"
-        out.print(f"[cyan]{passage['id']}[/] [dim]{escape(passage['source'])}; {usage}[/]")
-        out.print(escape(passage["text"][:400]), "\n")
+        out.print(f"[cyan]{passage['id']}[/] [dim]{safe(passage['source'])}; {usage}[/]")
+        out.print(safe(passage["text"][:400]), "\n")
     if page["next"]:
         err.print(f"[dim]more: --after {page['next']}[/]")

@@ -7,12 +7,11 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 
 import click
-from rich.markup import escape
 
 from hybrid_coordinator import __version__
 from hybrid_coordinator.errors import CoordinatorError
 from hybrid_coordinator.faces.cli.session import json_option, print_json, run
-from hybrid_coordinator.faces.cli.showing import out
+from hybrid_coordinator.faces.cli.showing import out, safe
 from hybrid_coordinator.settings import TABLE, Settings, current_value, load_settings, settings_markdown, show
 
 LOW_SPACE = 1024**3
@@ -38,7 +37,7 @@ def doctor(as_json: bool) -> None:
     else:
         for item in findings:
             mark = "[green]ok[/]  " if item.ok else "[red]FAIL[/]" if item.serious else "[yellow]note[/]"
-            out.print(f"{mark} [bold]{escape(item.name)}[/]: {escape(item.detail)}")
+            out.print(f"{mark} [bold]{safe(item.name)}[/]: {safe(item.detail)}")
     sys.exit(any(item.serious and not item.ok for item in findings))
 
 
@@ -102,5 +101,5 @@ def settings(markdown: bool, as_json: bool) -> None:
         print_json(rows)
         return
     for row in rows:
-        changed = "" if row["value"] == row["default"] else f" [dim](default {escape(row['default']) or 'nothing'})[/]"
-        out.print(f"[bold]{row['variable']}[/]={escape(row['value'])}{changed}\n  [dim]{escape(row['meaning'])}[/]")
+        changed = "" if row["value"] == row["default"] else f" [dim](default {safe(row['default']) or 'nothing'})[/]"
+        out.print(f"[bold]{row['variable']}[/]={safe(row['value'])}{changed}\n  [dim]{safe(row['meaning'])}[/]")

