@@ -5,8 +5,10 @@ small model gets some of them wrong, then it is taught, and asked again.
 """
 
 import os
+import tomllib
 from contextlib import aclosing
 from dataclasses import dataclass, replace
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -33,38 +35,10 @@ class DemoQuestion:
     lesson: str
 
 
-QUESTIONS = (
-    DemoQuestion(
-        "Which port does the server listen on by default?",
-        "8092",
-        "The server listens on port 8092 of 127.0.0.1 by default; HYBRID_PORT changes it.",
-    ),
-    DemoQuestion(
-        "Which setting turns on local-only mode, so that nothing leaves this machine?",
-        "HYBRID_MODE_ENABLED",
-        "HYBRID_MODE_ENABLED=false turns on local-only mode: nothing leaves this machine.",
-    ),
-    DemoQuestion(
-        "How do I fetch the small local model?",
-        "models pull",
-        "Run `hybrid-coordinator models pull`: it fetches SmolLM2-135M-Instruct and checks it.",
-    ),
-    DemoQuestion(
-        "error: the data folder is in use by another process. What now?",
-        "HYBRID_DATA_DIR",
-        "Stop the other process (its id is in the message), or set HYBRID_DATA_DIR to another folder.",
-    ),
-    DemoQuestion(
-        "From which value score on is an interaction learned from?",
-        "0.7",
-        "From a value score of 0.7 on; HIGH_VALUE_THRESHOLD changes it.",
-    ),
-    DemoQuestion(
-        "Which embedding model is built in?",
-        "MiniLM",
-        "The built-in embedding model is all-MiniLM-L6-v2, int8, run by onnxruntime.",
-    ),
-)
+def read_questions() -> list[DemoQuestion]:
+    """The table, which lies where the index does not look."""
+    table = files("hybrid_coordinator").joinpath("data/demo-questions.toml").read_text(encoding="utf-8")
+    return [DemoQuestion(**row) for row in tomllib.loads(table)["question"]]
 
 
 @click.command()
@@ -112,17 +86,18 @@ async def _play(settings: Settings, path: Path, *, silent: bool) -> dict[str, An
     if default_model_path(settings) is None:
         out.print("The small local model is not here yet; fetching it once.")
         await pull_model(settings, lambda line: err.print(f"[dim]{safe(line)}[/]"))
+    questions = read_questions()
     async with open_house(settings, keep_up=True) as house:
         client = HouseClient(house)
         out.print(Rule(f"1. Index {path.name}", align="left"))
         indexed = await show_index(client, [str(path)], silent=silent)
         await house.knowledge.tidy()
-        out.print(Rule(f"2. Ask {len(QUESTIONS)} questions", align="left"))
-        results = [await _ask_and_settle(client, question, silent=silent) for question in QUESTIONS]
+        out.print(Rule(f"2. Ask {len(questions)} questions", align="left"))
+        results = [await _ask_and_settle(client, question, silent=silent) for question in questions]
         out.print(Rule("3. Teach what went wrong, and ask again", align="left"))
         again = [
             await _teach_and_ask(client, question, result, silent=silent)
-            for question, result in zip(QUESTIONS, results, strict=True)
+            for question, result in zip(questions, results, strict=True)
             if result["outcome"] != "success"
         ]
         if not again:
