@@ -84,7 +84,7 @@ def _remote_models(settings: Settings) -> Iterator[Model]:
             client=open_client(trust_env=True),
             api_key=remote.anthropic_api_key.reveal,
             patience=patience,
-            takes_temperature=False,  # newer models refuse one, and none needs one
+            takes_temperature=False,  # newer models may refuse one, and none needs one
         )
     if remote.openai_api_key:
         yield OpenAIChatModel(
