@@ -18,6 +18,8 @@ and `show(figures)`."""
 
 def main() -> int:
     arguments = _parse()
+    if arguments.json:  # a folder that cannot be made is better known before minutes of measuring
+        arguments.json.parent.mkdir(parents=True, exist_ok=True)
     benchmark = BENCHMARKS[arguments.benchmark]
     try:
         figures = anyio.run(benchmark.measure, arguments)

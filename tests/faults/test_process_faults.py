@@ -1,6 +1,7 @@
 """Kills, second owners, damage and full disks, done to the real thing."""
 
 import json
+import os
 import shutil
 import signal
 import sqlite3
@@ -32,8 +33,8 @@ def begin_answer(server: RunningServer, words: int = 5) -> str:
 
 
 def children_of(pid: int) -> list[int]:
-    listed = subprocess.run(["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True).stdout
-    return [int(line) for line in listed.split()]
+    threads = Path(f"/proc/{pid}/task").iterdir()
+    return [int(child) for thread in threads for child in (thread / "children").read_text().split()]
 
 
 def alive(pid: int) -> bool:
@@ -221,7 +222,7 @@ def test_an_engine_that_is_killed_comes_back_with_the_next_question(tmp_path: Pa
     with serving(tmp_path) as server, httpx2.Client(base_url=server.url, timeout=60, trust_env=False) as http:
         http.post("/api/ask", json={"query": "hi", "max_tokens": 5}).raise_for_status()
         (engine,) = children_of(server.process.pid)
-        subprocess.run(["kill", "-9", str(engine)], check=True)
+        os.kill(engine, signal.SIGKILL)
         wait_until(lambda: not alive(engine))
         again = http.post("/api/ask", json={"query": "hi again", "max_tokens": 5})
 
@@ -271,19 +272,20 @@ def test_a_full_disk_is_told_and_loses_nothing_that_was_acknowledged(small_disk:
     assert {row[0] for row in found["rows"]} >= {kept["interaction_id"], after["interaction_id"]}
 
 
-def test_a_killed_index_run_continues(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_an_index_run_that_was_stopped_continues(tmp_path: Path, number: signal.Signals) -> None:
     repository = tmp_path / "repository"
     repository.mkdir()
     source = Path(json.__file__).parent
-    for number in range(3):
+    for copy in range(3):
         for file in source.glob("*.py"):
-            shutil.copy(file, repository / f"{number}_{file.name}")
+            shutil.copy(file, repository / f"{copy}_{file.name}")
     run = subprocess.Popen(
         [*COMMAND, "index", str(repository)], env=environment(tmp_path / "data"), stderr=subprocess.PIPE
     )
     wait_until(lambda: (tmp_path / "data" / "knowledge").exists())
     wait_until(lambda: any((tmp_path / "data").glob("knowledge/**/wal/*")), 20)
-    run.kill()
+    run.send_signal(number)
     run.communicate(timeout=20)
 
     summary = json_cli(tmp_path / "data", "index", str(repository))

@@ -116,7 +116,7 @@ class HybridWorkflow:
         return [self.execute_query(query) for query in queries]
 
     def prefetch(self, queries: Sequence[str]) -> int:
-        """Warm what common queries need (model, vectors, pages of the store); how many passages they found."""
+        """Warm what common queries need (their vectors, the pages of the store); how many passages they found."""
         return sum(len(self.search_local_context(query)) for query in queries)
 
     def get_statistics(self) -> dict[str, Any]:

@@ -4,16 +4,24 @@ import html
 import json
 from typing import Any
 
+from pydantic import BaseModel
+
 from hybrid_coordinator import __version__
 from hybrid_coordinator.faces.operations import OPERATIONS, Operation
+from hybrid_coordinator.faces.shapes import ImportRequest, IndexRequest
 
 _PREFIX = "#/components/schemas/{model}"
 
 
 def openapi_document() -> dict[str, Any]:
-    """OpenAPI 3.1 of `/api/*`."""
+    """OpenAPI 3.1 of every route but the pages and MCP."""
     schemas: dict[str, Any] = {}
     paths = {f"/api/{operation.name}": _path(operation, schemas) for operation in OPERATIONS.values()}
+    paths["/learning/export"] = _path(OPERATIONS["generate_training_data"], schemas, name="learning_export")
+    paths["/api/index"] = _streamed("index", "Index files and folders of this machine.", IndexRequest, schemas)
+    paths["/api/import"] = _streamed("import", "Import a JSONL file of questions and answers.", ImportRequest, schemas)
+    paths["/health"] = _plain("health_page", "What is up; 503 when a store is not.", "application/json")
+    paths["/metrics"] = _plain("metrics", "Figures for Prometheus.", "text/plain")
     return {
         "openapi": "3.1.0",
         "info": {"title": "hybrid-coordinator", "version": __version__},
@@ -25,9 +33,24 @@ def openapi_document() -> dict[str, Any]:
     }
 
 
-def _path(operation: Operation, schemas: dict[str, Any]) -> dict[str, Any]:
+def _plain(name: str, summary: str, media_type: str) -> dict[str, Any]:
+    answer = {"description": "done", "content": {media_type: {"schema": {}}}}
+    return {"get": {"operationId": name, "summary": summary, "responses": {"200": answer}}}
+
+
+def _streamed(name: str, summary: str, request: type[BaseModel], schemas: dict[str, Any]) -> dict[str, Any]:
     described = {
-        "operationId": operation.name,
+        "operationId": name,
+        "summary": f"{summary} The progress comes as one JSON object a line, the summary last.",
+        "requestBody": {"content": {"application/json": {"schema": _schema(request, schemas)}}},
+        "responses": {"200": {"description": "progress", "content": {"application/x-ndjson": {"schema": {}}}}},
+    }
+    return {"post": described}
+
+
+def _path(operation: Operation, schemas: dict[str, Any], name: str = "") -> dict[str, Any]:
+    described = {
+        "operationId": name or operation.name,
         "summary": operation.summary,
         "requestBody": {"content": {"application/json": {"schema": _schema(operation.request, schemas)}}},
         "responses": {
