@@ -19,7 +19,7 @@ from hybrid_coordinator.domain.knowledge import (
     Source,
     Vector,
 )
-from hybrid_coordinator.domain.query import Delta, Finished, Prompt
+from hybrid_coordinator.domain.query import Prompt, Spoken
 from hybrid_coordinator.domain.route import ModelCard
 
 
@@ -42,7 +42,7 @@ class Model(Protocol):
     @property
     def card(self) -> ModelCard: ...
 
-    def stream(self, prompt: Prompt) -> AsyncGenerator[Delta | Finished, None]:
+    def stream(self, prompt: Prompt) -> AsyncGenerator[Spoken, None]:
         """Say the answer piece by piece; `Finished` is last and comes once.
 
         Raises ModelUnavailable, before or between pieces, for anything that is not a whole answer. Closing the

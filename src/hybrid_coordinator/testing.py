@@ -25,7 +25,7 @@ from hybrid_coordinator.domain.knowledge import (
     Source,
     Vector,
 )
-from hybrid_coordinator.domain.query import Delta, Finished, Prompt, Usage
+from hybrid_coordinator.domain.query import Delta, Finished, Prompt, Spoken, Usage
 from hybrid_coordinator.domain.route import Location, ModelCard
 from hybrid_coordinator.errors import ModelUnavailable, NotFound, RefusedStatement
 from hybrid_coordinator.ports import PassageRecord, Table
@@ -81,7 +81,7 @@ class ScriptedModel:
     def card(self) -> ModelCard:
         return self._card
 
-    async def stream(self, prompt: Prompt) -> AsyncGenerator[Delta | Finished, None]:
+    async def stream(self, prompt: Prompt) -> AsyncGenerator[Spoken, None]:
         self.prompts.append(prompt)
         script = self._scripts.pop(0) if len(self._scripts) > 1 else self._scripts[0]
         for step in script:

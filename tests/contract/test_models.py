@@ -23,8 +23,8 @@ from hybrid_coordinator.ports import Model
 from servers import llama_server, nobody, smollm2
 
 CARD = ModelCard("smollm2", Location.LOCAL, context_tokens=2048)
-HELLO = Prompt((Turn(Role.USER, "Say hello."),), system="You are brief.", max_tokens=5, temperature=0.0)
-STORY = Prompt((Turn(Role.USER, "Tell me a very long story."),), max_tokens=400)
+HELLO = Prompt((Turn(Role.USER, ("Say hello.",)),), system="You are brief.", max_tokens=5, temperature=0.0)
+STORY = Prompt((Turn(Role.USER, ("Tell me a very long story.",)),), max_tokens=400)
 
 
 async def ask(model: Model, prompt: Prompt) -> Completion:
@@ -88,7 +88,7 @@ class ModelPromises:
 
     async def test_half_of_a_surrogate_pair_and_control_characters_are_no_trouble(self, llama: Access) -> None:
         async with self.open(llama) as model:
-            answer = await ask(model, Prompt((Turn(Role.USER, "odd \ud800 \x00 \x1b ￿ text"),), max_tokens=2))
+            answer = await ask(model, Prompt((Turn(Role.USER, ("odd \ud800 \x00 \x1b ￿ text",)),), max_tokens=2))
 
         assert answer.finished.usage.output_tokens > 0
 

@@ -22,7 +22,7 @@ from hybrid_coordinator.app import Backends, House
 from hybrid_coordinator.backends.datasets.jsonl import JsonlDataset
 from hybrid_coordinator.backends.files.local import LocalFiles
 from hybrid_coordinator.domain.knowledge import Collection, Draft, Vector
-from hybrid_coordinator.domain.query import Delta, Finished, Prompt
+from hybrid_coordinator.domain.query import Prompt, Spoken
 from hybrid_coordinator.errors import ModelUnavailable
 from hybrid_coordinator.faces.fitting import LEAST_TEXT, MOST_BYTES, fit
 from hybrid_coordinator.faces.mcp import INSTRUCTIONS, McpFace, build_mcp, describe_tool
@@ -133,7 +133,7 @@ class WatchedModel(ScriptedModel):
         super().__init__((anyio.Event(),))
         self.started, self.stopped = anyio.Event(), anyio.Event()
 
-    async def stream(self, prompt: Prompt) -> AsyncGenerator[Delta | Finished, None]:
+    async def stream(self, prompt: Prompt) -> AsyncGenerator[Spoken, None]:
         self.started.set()
         try:
             async with aclosing(super().stream(prompt)) as events:

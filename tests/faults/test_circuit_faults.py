@@ -11,7 +11,7 @@ from hybrid_coordinator.errors import ModelRefused, ModelUnavailable
 from hybrid_coordinator.ports import Model
 from hybrid_coordinator.testing import ManualClock, ScriptedModel
 
-HELLO = Prompt((Turn(Role.USER, "Say hello."),))
+HELLO = Prompt((Turn(Role.USER, ("Say hello.",)),))
 POLICY = CircuitPolicy(failures=2, cool_down_s=30.0)
 BROKEN = (ModelUnavailable("broken"),)
 DYING = ("Hel", ModelUnavailable("died"))

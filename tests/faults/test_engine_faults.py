@@ -28,8 +28,8 @@ from hybrid_coordinator.testing import ManualClock
 from servers import smollm2
 
 CARD = ModelCard("small", Location.LOCAL, context_tokens=512)
-HELLO = Prompt((Turn(Role.USER, "Say hello."),), max_tokens=4)
-STORY = Prompt((Turn(Role.USER, "Tell me a very long story."),), max_tokens=450)
+HELLO = Prompt((Turn(Role.USER, ("Say hello.",)),), max_tokens=4)
+STORY = Prompt((Turn(Role.USER, ("Tell me a very long story.",)),), max_tokens=450)
 
 
 async def ask(model: Model, prompt: Prompt = HELLO) -> Completion:
@@ -50,7 +50,7 @@ async def built_in(weights: Weights, clock: Clock | None = None) -> AsyncIterato
 
 
 async def test_a_prompt_longer_than_the_context_is_refused_with_both_figures(weights: Weights) -> None:
-    too_long = Prompt((Turn(Role.USER, "hello world " * 1000),))
+    too_long = Prompt((Turn(Role.USER, ("hello world " * 1000,)),))
 
     async with built_in(weights) as (model, _):
         with pytest.raises(ModelRefused, match=r"\d{4} tokens\) exceeds the available context size \(512 tokens\)"):
@@ -61,7 +61,7 @@ async def test_a_prompt_longer_than_the_context_is_refused_with_both_figures(wei
 
 
 async def test_each_of_two_prompts_at_once_may_use_the_whole_context(weights: Weights) -> None:
-    nearly_full = Prompt((Turn(Role.USER, "hello " * 440),), max_tokens=2)
+    nearly_full = Prompt((Turn(Role.USER, ("hello " * 440,)),), max_tokens=2)
     answers: list[Completion] = []
 
     async def note() -> None:

@@ -22,8 +22,8 @@ from servers import Script, begin, hang, hang_up, nobody, reply, scripted_server
 CARD = ModelCard("small", Location.LOCAL, context_tokens=512)
 KEY = "sk-very-secret-key"
 SHORT = Patience(connect_s=2.0, first_word_s=0.2, next_word_s=0.2, whole_answer_s=5.0)
-HELLO = Prompt((Turn(Role.USER, "Say hello."),), max_tokens=4)
-STORY = Prompt((Turn(Role.USER, "Tell me a very long story."),), max_tokens=450)
+HELLO = Prompt((Turn(Role.USER, ("Say hello.",)),), max_tokens=4)
+STORY = Prompt((Turn(Role.USER, ("Tell me a very long story.",)),), max_tokens=450)
 
 WORD = b'data: {"choices": [{"delta": {"content": "Hello"}}]}\n\n'
 STOP = b'data: {"choices": [{"delta": {}, "finish_reason": "stop"}]}\n\n'

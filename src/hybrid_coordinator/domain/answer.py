@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from hybrid_coordinator.domain.interaction import Interaction
+from hybrid_coordinator.domain.interaction import CacheUse, Interaction
 from hybrid_coordinator.domain.knowledge import Passage
-from hybrid_coordinator.domain.query import Delta
+from hybrid_coordinator.domain.query import Delta, Thought, ToolCall
 from hybrid_coordinator.domain.route import Route
 
 
@@ -43,10 +43,27 @@ class FellThrough:
 
 
 @dataclass(frozen=True, slots=True)
+class Rejected:
+    """A local answer was checked and not trusted, so the next model is asked; nothing of it was told."""
+
+    model: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Recalled:
+    """The cache knows the answer, from the interaction of that id; no model is asked."""
+
+    origin_id: str
+    cache: CacheUse
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Answered:
     """Last: the answer is whole and recorded."""
 
     interaction: Interaction
 
 
-AnswerEvent = Routed | Digested | Attempted | FellThrough | Delta | Answered
+AnswerEvent = Routed | Recalled | Digested | Attempted | FellThrough | Rejected | Delta | Thought | ToolCall | Answered

@@ -16,6 +16,14 @@ class AgentType(StrEnum):
     CONTEXT_ONLY = "context_only"
 
 
+class CacheUse(StrEnum):
+    """What the cache had to do with an answer: nothing, or it held the same question, or one that means the same."""
+
+    NONE = "none"
+    EXACT = "exact"
+    SEMANTIC = "semantic"
+
+
 class OutcomeKind(StrEnum):
     """What became of an answer."""
 
@@ -55,7 +63,12 @@ class Interaction:
 
     `context_provided` holds passage ids. Costs are micro-dollars. `tokens_saved` are tokens that would have left this
     machine and did not; `cost_saved` is their price at the reference remote model. `failure` says why an answer was
-    cut short, and is None for a whole one. `parent_id` links the local half of a local-then-remote answer.
+    cut short, and is None for a whole one. `parent_id` links the local half of a local-then-remote answer, and a local
+    answer that was rejected to the one that replaced it.
+
+    `asker` is the name of the key that asked. `cache_read_tokens` and `cache_write_tokens` are the parts of
+    `input_tokens` that a vendor's prompt cache gave and took. `holdout` marks the share that goes the plain way, to
+    measure savings against.
     """
 
     id: str
@@ -81,6 +94,36 @@ class Interaction:
     outcome: Outcome | None = None
     settled_at: datetime | None = None
     value: ValueScore | None = None
+    asker: str = ""
+    cache: CacheUse = CacheUse.NONE
+    cache_read_tokens: int = 0
+    cache_write_tokens: int = 0
+    holdout: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PreferencePair:
+    """Two answers to one prompt, and which is better: what a model learns to prefer.
+
+    `chosen_id` and `rejected_id` are the interactions they come from; `why` says who judged, such as "escalation".
+    """
+
+    id: str
+    created_at: datetime
+    prompt: str
+    chosen: str
+    rejected: str
+    why: str
+    chosen_id: str
+    rejected_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Spending:
+    """What was spent: micro-dollars, and tokens read and written by remote models."""
+
+    cost: int = 0
+    tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,17 @@
 
 from typing import Any
 
-from hybrid_coordinator.domain.answer import Answered, AnswerEvent, Attempted, Digested, FellThrough, Routed
-from hybrid_coordinator.domain.query import Delta
+from hybrid_coordinator.domain.answer import (
+    Answered,
+    AnswerEvent,
+    Attempted,
+    Digested,
+    FellThrough,
+    Recalled,
+    Rejected,
+    Routed,
+)
+from hybrid_coordinator.domain.query import Delta, Thought, ToolCall
 from hybrid_coordinator.faces.shapes import InteractionResult, PassageResult, RouteResult
 
 
@@ -25,5 +34,13 @@ def encode_event(event: AnswerEvent) -> dict[str, Any]:
             return {"event": "digested", "model": model, "done": done, "total": total}
         case FellThrough(model, why):
             return {"event": "fell_through", "model": model, "why": why}
+        case Rejected(model, why):
+            return {"event": "rejected", "model": model, "why": why}
+        case Recalled(origin_id, cache, reason):
+            return {"event": "recalled", "origin_id": origin_id, "cache": cache.value, "reason": reason}
+        case Thought(text):
+            return {"event": "thought", "text": text}
+        case ToolCall(id, name, arguments):
+            return {"event": "tool_call", "id": id, "name": name, "arguments": arguments}
         case Answered(interaction):
             return {"event": "answered", "interaction": InteractionResult.of(interaction).model_dump(mode="json")}

@@ -11,11 +11,14 @@ from hybrid_coordinator.domain.interaction import AgentType, Interaction
 from hybrid_coordinator.domain.knowledge import Passage
 from hybrid_coordinator.domain.query import (
     Completion,
+    Delta,
     Finished,
     Preference,
     Prompt,
     Query,
     Role,
+    Thought,
+    ToolCall,
     Turn,
     Usage,
     fold,
@@ -45,7 +48,7 @@ class _Account:
     started: float
     query: Query
     route: Route
-    said: list[str] = field(default_factory=list)
+    said: list[Delta | Thought | ToolCall] = field(default_factory=list)
     first_word: float | None = None
     card: ModelCard | None = None
     grounded_on: tuple[str, ...] = ()
@@ -120,7 +123,7 @@ class Answerer:
         turns: list[Turn] = []
         for interaction in reversed(earlier):
             if interaction.failure is None and interaction.parent_id is None and interaction.response:
-                turns += [Turn(Role.USER, interaction.query), Turn(Role.ASSISTANT, interaction.response)]
+                turns += [Turn(Role.USER, (interaction.query,)), Turn(Role.ASSISTANT, (interaction.response,))]
         return replace(query, history=tuple(turns))
 
     async def _say(self, account: _Account, passages: tuple[Passage, ...]) -> AsyncGenerator[AnswerEvent, None]:
@@ -159,7 +162,7 @@ class Answerer:
                 else:
                     if account.first_word is None:
                         account.first_word = self._clock.monotonic()
-                    account.said.append(piece.text)
+                    account.said.append(piece)
                     yield piece
 
     def _must_digest(self, card: ModelCard, account: _Account) -> bool:
@@ -226,7 +229,7 @@ class Answerer:
         return interaction
 
     def _interaction(self, account: _Account) -> Interaction:
-        response = "".join(account.said)
+        response = "".join(piece.text for piece in account.said if isinstance(piece, Delta))
         counted = account.finished.usage if account.finished else Usage()
         usage = counted if counted.total_tokens else self._guess_usage(account, response)
         card = account.card

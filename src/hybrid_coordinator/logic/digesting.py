@@ -35,7 +35,7 @@ def note_prompt(query: Query, piece: str) -> Prompt:
         f"Material:\n{piece}\n\nIn at most four short sentences, note what in this material matters to the question: "
         f"{query.text}"
     )
-    return Prompt(turns=(Turn(Role.USER, text),), max_tokens=NOTE_TOKENS, temperature=0.2)
+    return Prompt(turns=(Turn(Role.USER, (text,)),), max_tokens=NOTE_TOKENS, temperature=0.2)
 
 
 def join_notes(notes: Sequence[str], skipped: int) -> str:

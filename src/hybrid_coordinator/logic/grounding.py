@@ -102,7 +102,7 @@ def question_prompt(query: Query, grounding: Grounding, policy: GroundingPolicy,
         f"Query: {query.text}",
         "Provide a concise answer based on the context above." if grounding.passages or material else "",
     ]
-    asked = Turn(Role.USER, "\n\n".join(part for part in parts if part))
+    asked = Turn(Role.USER, ("\n\n".join(part for part in parts if part),))
     return Prompt(
         turns=(*recent_turns(query.history, policy.history_budget_tokens), asked),
         system=SYSTEM_PROMPT,

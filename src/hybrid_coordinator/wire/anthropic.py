@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from hybrid_coordinator.domain.query import Delta, Finished, Prompt, StopReason, Usage
+from hybrid_coordinator.domain.query import Delta, Finished, Prompt, Spoken, StopReason, Usage
 from hybrid_coordinator.wire.json_events import member, parse_object, text_of, tokens_of
 from hybrid_coordinator.wire.sse import ServerEvent, WireError
 
@@ -32,7 +32,7 @@ def encode_prompt(prompt: Prompt, model: str, *, takes_temperature: bool = True)
         "max_tokens": prompt.max_tokens,
         "stream": True,
     }
-    if takes_temperature:
+    if takes_temperature and prompt.temperature is not None:
         body["temperature"] = min(prompt.temperature, MAX_TEMPERATURE)
     if prompt.system:
         body["system"] = prompt.system
@@ -47,7 +47,7 @@ class MessageReader:
         self._counts: dict[str, int] = {}
         self._stop: StopReason | None = None
 
-    def read(self, event: ServerEvent) -> Delta | Finished | None:
+    def read(self, event: ServerEvent) -> Spoken | None:
         """What an event says, if it says anything. Raises WireError for an error event and for garbage."""
         body = parse_object(event.data)
         match body.get("type"):

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from hybrid_coordinator.domain.query import Delta, Finished, Prompt, StopReason, Usage
+from hybrid_coordinator.domain.query import Delta, Finished, Prompt, Spoken, StopReason, Usage
 from hybrid_coordinator.wire.json_events import member, parse_object, text_of, tokens_of
 from hybrid_coordinator.wire.sse import ServerEvent, WireError
 
@@ -38,7 +38,7 @@ def encode_prompt(prompt: Prompt, model: str, dialect: Dialect = COMMON) -> dict
         "stream": True,
         "stream_options": {"include_usage": True},
     }
-    if dialect.takes_temperature:
+    if dialect.takes_temperature and prompt.temperature is not None:
         body["temperature"] = prompt.temperature
     return body
 
@@ -51,7 +51,7 @@ class ChatReader:
         self._usage = Usage()
         self._stop: StopReason | None = None
 
-    def read(self, event: ServerEvent) -> Delta | Finished | None:
+    def read(self, event: ServerEvent) -> Spoken | None:
         """What an event says, if it says anything. Raises WireError for an error event and for garbage."""
         if event.data == END_MARK:
             return self.end()

@@ -67,7 +67,9 @@ def test_the_augmented_prompt_begins_as_the_users_document_shows() -> None:
 
 def test_without_context_the_prompt_is_the_bare_question() -> None:
     assert augmented_prompt("How?", ground([], THERE, POLICY)) == "Query: How?"
-    assert question_prompt(Query("How?"), ground([], THERE, POLICY), POLICY).turns == (Turn(Role.USER, "Query: How?"),)
+    assert question_prompt(Query("How?"), ground([], THERE, POLICY), POLICY).turns == (
+        Turn(Role.USER, ("Query: How?",)),
+    )
 
 
 def test_a_digest_stands_in_for_the_material() -> None:
@@ -78,7 +80,7 @@ def test_a_digest_stands_in_for_the_material() -> None:
 
 
 def test_history_keeps_the_newest_whole_exchanges() -> None:
-    turns = [Turn(role, f"{number}" * 32) for number in range(3) for role in (Role.USER, Role.ASSISTANT)]
+    turns = [Turn(role, (f"{number}" * 32,)) for number in range(3) for role in (Role.USER, Role.ASSISTANT)]
 
     assert recent_turns(turns, 45) == tuple(turns[2:])
     assert recent_turns(turns, 5) == ()

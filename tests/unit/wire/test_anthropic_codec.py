@@ -5,20 +5,24 @@ from pathlib import Path
 
 import pytest
 
-from hybrid_coordinator.domain.query import Delta, Finished, Prompt, Role, StopReason, Turn, Usage
+from hybrid_coordinator.domain.query import Delta, Finished, Prompt, Role, Spoken, StopReason, Turn, Usage
 from hybrid_coordinator.wire.anthropic import MessageReader, encode_prompt
 from hybrid_coordinator.wire.sse import ServerEvent, SseDecoder, WireError
 
 GOLDEN = Path(__file__).parent / "golden"
 PROMPT = Prompt(
-    (Turn(Role.USER, "What is Nix?"), Turn(Role.ASSISTANT, "A package manager."), Turn(Role.USER, "And NixOS? 🐧")),
+    (
+        Turn(Role.USER, ("What is Nix?",)),
+        Turn(Role.ASSISTANT, ("A package manager.",)),
+        Turn(Role.USER, ("And NixOS? 🐧",)),
+    ),
     system="Be brief.",
     max_tokens=64,
     temperature=0.2,
 )
 
 
-def read(*data: str) -> list[Delta | Finished]:
+def read(*data: str) -> list[Spoken]:
     reader = MessageReader("asked-for")
     pieces = [reader.read(ServerEvent(line)) for line in data]
     return [piece for piece in pieces if piece is not None]
@@ -31,7 +35,7 @@ def test_a_prompt_is_encoded_as_the_golden_file_has_it() -> None:
 
 
 def test_a_temperature_is_kept_in_the_range_of_the_api_or_left_out() -> None:
-    prompt = Prompt((Turn(Role.USER, "hi"),), temperature=1.7)
+    prompt = Prompt((Turn(Role.USER, ("hi",)),), temperature=1.7)
 
     assert encode_prompt(prompt, "m")["temperature"] == 1.0
     assert "temperature" not in encode_prompt(prompt, "m", takes_temperature=False)

@@ -5,20 +5,24 @@ from pathlib import Path
 
 import pytest
 
-from hybrid_coordinator.domain.query import Delta, Finished, Prompt, Role, StopReason, Turn, Usage
+from hybrid_coordinator.domain.query import Delta, Finished, Prompt, Role, Spoken, StopReason, Turn, Usage
 from hybrid_coordinator.wire.openai_chat import REASONING, ChatReader, encode_prompt
 from hybrid_coordinator.wire.sse import ServerEvent, SseDecoder, WireError
 
 GOLDEN = Path(__file__).parent / "golden"
 PROMPT = Prompt(
-    (Turn(Role.USER, "What is Nix?"), Turn(Role.ASSISTANT, "A package manager."), Turn(Role.USER, "And NixOS? 🐧")),
+    (
+        Turn(Role.USER, ("What is Nix?",)),
+        Turn(Role.ASSISTANT, ("A package manager.",)),
+        Turn(Role.USER, ("And NixOS? 🐧",)),
+    ),
     system="Be brief.",
     max_tokens=64,
     temperature=0.2,
 )
 
 
-def read(*data: str) -> list[Delta | Finished]:
+def read(*data: str) -> list[Spoken]:
     reader = ChatReader("asked-for")
     pieces = [reader.read(ServerEvent(line)) for line in data]
     return [piece for piece in pieces if piece is not None]
@@ -38,7 +42,7 @@ def test_reasoning_models_get_another_limit_and_no_temperature() -> None:
 
 
 def test_a_prompt_without_a_system_text_starts_with_the_user() -> None:
-    body = encode_prompt(Prompt((Turn(Role.USER, "hi"),)), "qwen3")
+    body = encode_prompt(Prompt((Turn(Role.USER, ("hi",)),)), "qwen3")
 
     assert body["messages"] == [{"role": "user", "content": "hi"}]
 

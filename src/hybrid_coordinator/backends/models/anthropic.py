@@ -7,7 +7,7 @@ import httpx2
 
 from hybrid_coordinator.backends.http import Endpoint
 from hybrid_coordinator.backends.models.streaming import Patience, StreamingApi
-from hybrid_coordinator.domain.query import Delta, Finished, Prompt
+from hybrid_coordinator.domain.query import Prompt, Spoken
 from hybrid_coordinator.domain.route import ModelCard
 from hybrid_coordinator.wire.anthropic import VERSION, MessageReader, encode_prompt
 
@@ -37,7 +37,7 @@ class AnthropicModel:
     def card(self) -> ModelCard:
         return self._card
 
-    async def stream(self, prompt: Prompt) -> AsyncGenerator[Delta | Finished, None]:
+    async def stream(self, prompt: Prompt) -> AsyncGenerator[Spoken, None]:
         body = encode_prompt(prompt, self._model, takes_temperature=self._takes_temperature)
         async with aclosing(self._api.stream("/messages", body, MessageReader(self._model))) as pieces:
             async for piece in pieces:

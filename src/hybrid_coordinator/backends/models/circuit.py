@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
 
-from hybrid_coordinator.domain.query import Delta, Finished, Prompt
+from hybrid_coordinator.domain.query import Finished, Prompt, Spoken
 from hybrid_coordinator.domain.route import ModelCard
 from hybrid_coordinator.errors import ModelRefused, ModelUnavailable
 from hybrid_coordinator.ports import Clock, Model
@@ -37,7 +37,7 @@ class CircuitBreaker:
     def card(self) -> ModelCard:
         return self._model.card
 
-    async def stream(self, prompt: Prompt) -> AsyncGenerator[Delta | Finished, None]:
+    async def stream(self, prompt: Prompt) -> AsyncGenerator[Spoken, None]:
         self._admit()
         self._trying = trying = self._open
         try:

@@ -8,7 +8,7 @@ from hybrid_coordinator.backends.models.engine import LlamaCppEngine
 from hybrid_coordinator.backends.models.llamacpp_process import Access
 from hybrid_coordinator.backends.models.openai_chat import OpenAIChatModel
 from hybrid_coordinator.backends.models.streaming import Patience
-from hybrid_coordinator.domain.query import Delta, Finished, Prompt
+from hybrid_coordinator.domain.query import Finished, Prompt, Spoken
 from hybrid_coordinator.domain.route import ModelCard
 from hybrid_coordinator.errors import ModelRefused, ModelUnavailable
 
@@ -31,7 +31,7 @@ class LlamaCppModel:
         """Load the weights now rather than at the first prompt. Raises ModelUnavailable."""
         await self._engine.start()
 
-    async def stream(self, prompt: Prompt) -> AsyncGenerator[Delta | Finished, None]:
+    async def stream(self, prompt: Prompt) -> AsyncGenerator[Spoken, None]:
         model = await self._reach(await self._engine.start())
         try:
             async with aclosing(model.stream(prompt)) as pieces:

@@ -7,7 +7,7 @@ from random import random
 
 import anyio
 
-from hybrid_coordinator.domain.query import Delta, Finished, Prompt
+from hybrid_coordinator.domain.query import Prompt, Spoken
 from hybrid_coordinator.domain.route import ModelCard
 from hybrid_coordinator.errors import ModelRefused, ModelUnavailable
 from hybrid_coordinator.ports import Model
@@ -51,7 +51,7 @@ class RetryingModel:
     def card(self) -> ModelCard:
         return self._model.card
 
-    async def stream(self, prompt: Prompt) -> AsyncGenerator[Delta | Finished, None]:
+    async def stream(self, prompt: Prompt) -> AsyncGenerator[Spoken, None]:
         retry = 0
         while True:
             spoken = False

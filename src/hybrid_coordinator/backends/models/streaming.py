@@ -17,7 +17,7 @@ from hybrid_coordinator.backends.http import (
     translated,
     waiting_until,
 )
-from hybrid_coordinator.domain.query import Delta, Finished
+from hybrid_coordinator.domain.query import Finished, Spoken
 from hybrid_coordinator.wire.sse import ServerEvent, SseDecoder
 
 EVENT_STREAM = "text/event-stream"
@@ -39,7 +39,7 @@ class Patience:
 class AnswerReader(Protocol):
     """Reads the events of one answer."""
 
-    def read(self, event: ServerEvent) -> Delta | Finished | None: ...
+    def read(self, event: ServerEvent) -> Spoken | None: ...
 
     def end(self) -> Finished: ...
 
@@ -64,9 +64,7 @@ class StreamingApi:
         self._patience = patience
         self._timeout = httpx2.Timeout(None, connect=patience.connect_s)
 
-    async def stream(
-        self, path: str, body: Mapping[str, Any], reader: AnswerReader
-    ) -> AsyncGenerator[Delta | Finished, None]:
+    async def stream(self, path: str, body: Mapping[str, Any], reader: AnswerReader) -> AsyncGenerator[Spoken, None]:
         """The pieces of one answer. Raises ModelUnavailable for anything that is not a whole one."""
         last = _Wait(
             anyio.current_time() + self._patience.whole_answer_s,
@@ -124,12 +122,12 @@ class StreamingApi:
             said = excerpt(await read_start(response))
             raise self._endpoint.unavailable(f"sent {sent!r} where an event stream was due: {said}; check its URL")
 
-    async def _next_piece(self, pieces: AsyncGenerator[Delta | Finished, None], wait: _Wait) -> Delta | Finished:
+    async def _next_piece(self, pieces: AsyncGenerator[Spoken, None], wait: _Wait) -> Spoken:
         with waiting_until(wait.until, self._endpoint, wait.complaint), translated(self._endpoint):
             return await anext(pieces)
 
 
-async def _read_pieces(response: httpx2.Response, reader: AnswerReader) -> AsyncGenerator[Delta | Finished, None]:
+async def _read_pieces(response: httpx2.Response, reader: AnswerReader) -> AsyncGenerator[Spoken, None]:
     decoder = SseDecoder()
     async with aclosing(response.aiter_bytes()) as chunks:
         async for chunk in chunks:
@@ -144,6 +142,6 @@ async def _read_pieces(response: httpx2.Response, reader: AnswerReader) -> Async
     yield reader.end()
 
 
-async def _let_end(pieces: AsyncGenerator[Delta | Finished, None]) -> None:
+async def _let_end(pieces: AsyncGenerator[Spoken, None]) -> None:
     with anyio.move_on_after(END_GRACE_S), suppress(httpx2.HTTPError):
         await anext(pieces, None)
