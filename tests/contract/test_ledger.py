@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
 from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta, timezone
+from functools import partial
 from pathlib import Path
 
 import anyio
@@ -19,10 +20,20 @@ from sqlalchemy import Connection
 
 from hybrid_coordinator.backends.ledger.engines import SCHEMA, open_store
 from hybrid_coordinator.backends.ledger.reading import LARGEST_RESULT, LONGEST_CELL
-from hybrid_coordinator.backends.ledger.schema import STEPS, upgrade
+from hybrid_coordinator.backends.ledger.schema import SINCE_FORM_2, STEPS, upgrade
 from hybrid_coordinator.backends.ledger.sql import SqlLedger
 from hybrid_coordinator.backends.ledger.views import VIEWS, View
-from hybrid_coordinator.domain.interaction import AgentType, Correction, Interaction, Outcome, OutcomeKind, ValueScore
+from hybrid_coordinator.domain.interaction import (
+    AgentType,
+    CacheUse,
+    Correction,
+    Interaction,
+    Outcome,
+    OutcomeKind,
+    PreferencePair,
+    Spending,
+    ValueScore,
+)
 from hybrid_coordinator.domain.knowledge import Source
 from hybrid_coordinator.domain.query import Profile, Speciality
 from hybrid_coordinator.domain.route import Route, Target
@@ -35,7 +46,8 @@ from hybrid_coordinator.errors import (
     StoreBusy,
     Unavailable,
 )
-from hybrid_coordinator.ports import Ledger, PassageRecord
+from hybrid_coordinator.logic.auditing import ArmSums, RatioSums
+from hybrid_coordinator.ports import EvidenceRecord, Ledger, PassageRecord
 from hybrid_coordinator.testing import MemoryLedger
 
 NOON = datetime(2026, 3, 4, 12, 0, 0, 123456, tzinfo=UTC)
@@ -90,6 +102,14 @@ FULL = Interaction(
     outcome=SUCCESS,
     settled_at=NOON + timedelta(seconds=1),
     value=GOOD,
+    asker="colleague",
+    cache=CacheUse.SEMANTIC,
+    cache_read_tokens=5,
+    cache_write_tokens=6,
+    holdout=True,
+)
+PAIR = PreferencePair(
+    "pair", NOON, "Which port?\x00", "8092", "80\ud800", why="escalation", chosen_id="full", rejected_id="small"
 )
 
 
@@ -274,6 +294,101 @@ class LedgerContract:
         assert ever.mean_latency_ms == pytest.approx((100 + 100 + 40) / 3)
         assert (lately.interactions, lately.context_only, lately.corrections, lately.scored) == (1, 1, 0, 0)
 
+    async def test_totals_tell_recalls_escalations_and_prompt_caching(self, ledger: Ledger) -> None:
+        rejected = replace(plain("r"), parent_id="w", tags=("rejected",), cache_read_tokens=7, cache_write_tokens=2)
+        for one in (
+            replace(plain("e1"), cache=CacheUse.EXACT),
+            replace(plain("e2"), cache=CacheUse.EXACT),
+            replace(plain("s"), cache=CacheUse.SEMANTIC, cache_read_tokens=30),
+            rejected,
+            replace(plain("digest"), parent_id="w", tags=("digest", 'un"rejected"')),
+            replace(plain("said so itself"), tags=("rejected",)),
+        ):
+            await ledger.append(one)
+
+        totals = await ledger.totals(None, high_value=0.7)
+
+        assert dict(totals.recalled) == {"exact": 2, "semantic": 1}
+        assert totals.escalations == 1
+        assert (totals.cache_read_tokens, totals.cache_write_tokens) == (37, 2)
+
+    async def test_a_patient_append_is_kept_like_any_other(self, ledger: Ledger) -> None:
+        await ledger.append(FULL, patient=True)
+
+        assert await ledger.get("full") == FULL
+
+    async def test_pairs_come_back_newest_first_and_the_first_of_an_id_is_kept(self, ledger: Ledger) -> None:
+        later = replace(PAIR, id="later", created_at=NOON + timedelta(minutes=1))
+        await ledger.prefer(PAIR)
+        await ledger.prefer(later)
+        await ledger.prefer(replace(PAIR, chosen="something else"))
+
+        assert await ledger.preferences(limit=9) == [later, PAIR]
+        assert await ledger.preferences(limit=1) == [later]
+
+    async def test_evidence_comes_back_with_its_interaction_newest_first(self, ledger: Ledger) -> None:
+        for minute in range(3):
+            await ledger.append(plain(f"i{minute}", minute=minute))
+        await ledger.keep_evidence("i2", b"")
+        await ledger.keep_evidence("i0", b"before")
+        await ledger.keep_evidence("i0", bytes(range(256)))
+
+        kept = await ledger.evidence(limit=9)
+
+        oldest = EvidenceRecord(plain("i0"), bytes(range(256)))
+        assert kept == [EvidenceRecord(plain("i2", minute=2), b""), oldest]
+        assert await ledger.evidence(limit=1) == kept[:1]
+
+    async def test_evidence_of_an_unknown_interaction_is_not_found(self, ledger: Ledger) -> None:
+        with pytest.raises(NotFound, match="'nobody'"):
+            await ledger.keep_evidence("nobody", b"features")
+
+        assert await ledger.evidence(limit=9) == []
+
+    async def test_spending_is_the_money_of_everything_and_the_tokens_of_remote_answers(self, ledger: Ledger) -> None:
+        remote = replace(plain("r", minute=1), agent_type=AgentType.REMOTE, tokens_used=100, cost=30)
+        for one in (
+            remote,
+            replace(remote, id="r2", cost=5),
+            replace(remote, id="of another", asker="colleague"),
+            replace(plain("at home", minute=1), tokens_used=1_000, cost=2),
+            replace(remote, id="too early", created_at=NOON),
+        ):
+            await ledger.append(one)
+
+        spent = await ledger.spent(NOON + timedelta(minutes=1))
+
+        assert dict(spent) == {"": Spending(37, 200), "colleague": Spending(30, 100)}
+
+    async def test_arms_are_summed_over_sessions(self, ledger: Ledger) -> None:
+        routed = replace(plain("a1"), route=ROUTE, session_id="a", cost=10, outcome=SUCCESS, value=GOOD)
+        for one in (
+            routed,
+            replace(routed, id="a2", cost=20, outcome=replace(SUCCESS, kind=OutcomeKind.PARTIAL)),
+            replace(routed, id="rejected", session_id=None, parent_id="b", cost=3, outcome=None, value=None),
+            replace(routed, id="b", session_id=None, cost=4, outcome=None, value=None),
+            replace(plain("recalled"), route=ROUTE, cache=CacheUse.EXACT, session_id=""),
+            replace(routed, id="plain way", session_id="c", cost=100, outcome=FAILURE, holdout=True),
+        ):
+            await ledger.append(one)
+
+        arms = await ledger.audited(None)
+
+        assert arms[True] == ArmSums(RatioSums(1, 100, 1, 10_000, 1, 100), RatioSums(1, 0.0, 1, 0.0, 1, 0.0))
+        assert arms[False].cost == RatioSums(3, 37, 4, 30**2 + 7**2, 4 + 1 + 1, 2 * 30 + 7)
+        assert arms[False].success == RatioSums(1, 1.5, 2, 2.25, 4, 3.0)
+
+    async def test_what_was_not_routed_here_is_in_no_arm(self, ledger: Ledger) -> None:
+        await ledger.append(plain("reported"))
+        await ledger.append(replace(plain("context"), route=ROUTE, agent_type=AgentType.CONTEXT_ONLY))
+        await ledger.append(replace(plain("too early"), route=ROUTE))
+
+        arms = await ledger.audited(NOON + timedelta(seconds=1))
+        ever = await ledger.audited(None)
+
+        assert [arm for arm in arms.values() if arm.cost.units] == []
+        assert ever[False].cost.units == 1
+
     async def test_sources_are_kept_replaced_and_forgotten(self, ledger: Ledger) -> None:
         first = Source("/repo", "a.py", "h1", ("p1", "p2"))
         changed = Source("/repo", "a.py", "h2", ())
@@ -355,6 +470,33 @@ class SqlLedgerContract(LedgerContract):
 
         assert [one.id for one in await ledger.recent(limit=9)] == ["b"]
 
+    async def test_one_append_that_is_refused_takes_no_neighbour_with_it(self, ledger: SqlLedger) -> None:
+        refused: list[str] = []
+
+        async def append(one: Interaction) -> None:
+            try:
+                await ledger.append(one)
+            except BadInput:
+                refused.append(one.id)
+
+        async with anyio.create_task_group() as group:
+            for number in range(20):
+                group.start_soon(append, replace(plain(f"i{number}"), cost=2**70 if number == 7 else 0))
+
+        assert refused == ["i7"]
+        assert len(await ledger.recent(limit=99)) == 19
+
+    async def test_closing_keeps_what_still_waits(self, ledger: SqlLedger, url: str) -> None:
+        async with anyio.create_task_group() as group:
+            for number in range(20):
+                group.start_soon(partial(ledger.append, plain(f"i{number}"), patient=True))
+            await anyio.lowlevel.checkpoint()
+            await ledger.aclose()
+
+        again = await SqlLedger.open(url)
+        assert len(await again.recent(limit=99)) == 20
+        await again.aclose()
+
     async def test_a_time_without_a_zone_is_refused(self, ledger: SqlLedger) -> None:
         with pytest.raises(BadInput, match="no zone"):
             await ledger.append(replace(plain("a"), created_at=NOON.replace(tzinfo=None)))
@@ -430,6 +572,22 @@ class SqlLedgerContract(LedgerContract):
         assert [tuple(row) for row in moods] == [("full", "calm")]
         assert await ledger.get("full") == FULL
 
+    async def test_data_of_form_1_is_brought_along(self, ledger: SqlLedger, url: str) -> None:
+        await ledger.append(plain("a"))
+        store = open_store(url, {}, 1.0)
+        with store.writing.begin() as connection:
+            _take_back_form_2(connection)
+
+        upgrade(store)
+
+        store.dispose()
+        assert await ledger.get("a") == plain("a")
+        await ledger.append(FULL)
+        await ledger.keep_evidence("full", b"features")
+        assert await ledger.evidence(limit=9) == [EvidenceRecord(FULL, b"features")]
+        table = await ledger.read("SELECT asker, holdout FROM interactions", limit=9, timeout_s=5)
+        assert sorted(table.rows) == [("", 0), ("colleague", 1)]
+
     async def test_a_step_that_fails_leaves_the_data_as_it_was(self, ledger: SqlLedger, url: str) -> None:
         await ledger.append(FULL)
         store = open_store(url, {}, 1.0)
@@ -504,6 +662,11 @@ class SqlLedgerContract(LedgerContract):
             "value_parts": '{"outcome":1.0,"feedback":0.65}',
             "tags": '["b","a"]',
             "failure": "the caller hung up",
+            "asker": "colleague",
+            "cache": "semantic",
+            "cache_read_tokens": 5,
+            "cache_write_tokens": 6,
+            "holdout": 1,
         }
 
     async def test_the_other_views_say_what_was_recorded(self, ledger: SqlLedger) -> None:
@@ -513,15 +676,19 @@ class SqlLedgerContract(LedgerContract):
         await ledger.credit("a", {"p1": 0.5})
         await ledger.correct(Correction("c1", NOON, "Which port?", "8092", 1, "full", ("t",)))
         await ledger.put_source(Source("/repo", "a.py", "h1", ("p1", "p2")))
+        await ledger.prefer(replace(PAIR, prompt="Which port?", rejected="80"))
 
         usage = await ledger.read("SELECT * FROM passage_usage", limit=9, timeout_s=5)
         corrections = await ledger.read("SELECT * FROM corrections", limit=9, timeout_s=5)
         sources = await ledger.read("SELECT * FROM sources", limit=9, timeout_s=5)
+        preferences = await ledger.read("SELECT * FROM preferences", limit=9, timeout_s=5)
 
         moment = "2026-03-04 12:00:00.123456"
         assert usage.rows == (("p1", 2, 1.5, 0.75),)
         assert corrections.rows == (("c1", "2026-03-04", moment, "Which port?", "8092", 1, "full", '["t"]'),)
         assert sources.rows == (("/repo", "a.py", "h1", 2),)
+        pair = ("pair", "2026-03-04", moment, "Which port?", "8092", "80", "escalation", "full", "small")
+        assert preferences.rows == (pair,)
 
     @pytest.mark.parametrize("view", VIEWS, ids=lambda view: view.name)
     async def test_the_document_of_the_views_names_their_columns(self, ledger: SqlLedger, view: View) -> None:
@@ -588,6 +755,7 @@ class SqlLedgerContract(LedgerContract):
             "SELECT * FROM hybrid_coordinator.interaction_records",
             "WITH interactions AS (SELECT * FROM interaction_records) SELECT * FROM interactions",
             "SELECT * FROM version_records",
+            "SELECT features FROM evidence_records",
             "SELECT * FROM sqlite_master",
             "SELECT count(*) FROM sqlite_schema",
             "SELECT * FROM pragma_table_info('interactions')",
@@ -689,6 +857,16 @@ def _add_mood(connection: Connection) -> None:
     connection.exec_driver_sql("ALTER TABLE interaction_records ADD COLUMN mood TEXT DEFAULT 'calm'")
 
 
+def _take_back_form_2(connection: Connection) -> None:
+    for view in VIEWS:
+        connection.exec_driver_sql(f"DROP VIEW {view.name}")
+    for column in SINCE_FORM_2:
+        connection.exec_driver_sql(f"ALTER TABLE interaction_records DROP COLUMN {column}")
+    for table in ("preference_records", "evidence_records"):
+        connection.exec_driver_sql(f"DROP TABLE {table}")
+    connection.exec_driver_sql("DELETE FROM version_records WHERE version > 1")
+
+
 def _break(_connection: Connection) -> None:
     raise ZeroDivisionError
 
@@ -774,10 +952,17 @@ class TestSqlite(SqlLedgerContract):
 
         ledger = await SqlLedger.open(f"sqlite:///{path}")
 
-        assert await ledger.get("full") == FULL
+        since_then = {"asker": "", "cache": CacheUse.NONE, "cache_read_tokens": 0, "cache_write_tokens": 0}
+        assert await ledger.get("full") == replace(FULL, **since_then, holdout=False)  # type: ignore[arg-type]
         assert await ledger.corrections(limit=9) == [Correction("c1", NOON, "Which port?", "8092", 1, "full", ("t",))]
         assert await ledger.sources("/repo") == [Source("/repo", "a.py", "h1", ("p1", "p2"))]
         assert await ledger.credit("full", {"p1": 1.0}) == {"p1": PassageRecord(1, 1.0)}
+        await ledger.append(replace(FULL, id="today's"))
+        await ledger.keep_evidence("full", b"features")
+        await ledger.prefer(PAIR)
+        table = await ledger.read("SELECT asker, cache, holdout FROM interactions", limit=9, timeout_s=5)
+        assert table.rows == (("", "none", 0), ("colleague", "semantic", 1))
+        assert await ledger.get("today's") == replace(FULL, id="today's")
         await ledger.aclose()
 
     @pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:", "mysql://here/ledger", "not a url"])

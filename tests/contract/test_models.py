@@ -11,6 +11,7 @@ from hybrid_coordinator.backends.http import open_client
 from hybrid_coordinator.backends.models.anthropic import AnthropicModel
 from hybrid_coordinator.backends.models.circuit import CircuitBreaker, CircuitPolicy
 from hybrid_coordinator.backends.models.engine import EnginePolicy, LlamaCppEngine
+from hybrid_coordinator.backends.models.llama_server import LlamaServerModel
 from hybrid_coordinator.backends.models.llamacpp import LlamaCppModel
 from hybrid_coordinator.backends.models.llamacpp_process import Access, Weights
 from hybrid_coordinator.backends.models.openai_chat import OpenAIChatModel
@@ -118,6 +119,22 @@ class TestOpenAIChatModel(ModelPromises):
     @asynccontextmanager
     async def open_down(self) -> AsyncIterator[Model]:
         async with nobody() as url, openai_chat(url, "") as model:
+            yield model
+
+
+class TestLlamaServerModel(ModelPromises):
+    @asynccontextmanager
+    async def open(self, llama: Access) -> AsyncIterator[Model]:
+        client = open_client(trust_env=False)
+        model = LlamaServerModel(
+            CARD, base_url=llama.address, model=CARD.name, client=client, api_key=llama.key, patience=Patience()
+        )
+        async with aclosing(model):
+            yield model
+
+    @asynccontextmanager
+    async def open_down(self) -> AsyncIterator[Model]:
+        async with nobody() as url, self.open(Access(url, "")) as model:
             yield model
 
 

@@ -1,5 +1,6 @@
 """The ledger when files, disks, locks and processes go wrong. Everything here is real."""
 
+import asyncio
 import os
 import sqlite3
 import subprocess
@@ -8,6 +9,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from threading import Timer
@@ -15,7 +17,9 @@ from threading import Timer
 import anyio
 import pytest
 
+from hybrid_coordinator.backends.ledger.engines import open_store
 from hybrid_coordinator.backends.ledger.sql import SqlLedger
+from hybrid_coordinator.backends.ledger.writer import Writer
 from hybrid_coordinator.domain.interaction import AgentType, Interaction
 from hybrid_coordinator.errors import Damaged, SettingError, StorageFull, StoreBusy
 
@@ -43,7 +47,7 @@ from faults.test_ledger_faults import ONE
 async def append_one_by_one(ledger, writer, most):
     for number in range(most):
         name = f"{sys.argv[2]}-{writer}-{number}"
-        await ledger.append(replace(ONE, id=name))
+        await ledger.append(replace(ONE, id=name), patient=writer % 2 == 0)
         print(name, flush=True)
 
 
@@ -314,11 +318,37 @@ async def test_two_processes_append_to_one_ledger(path: Path) -> None:
     assert {kept.id for kept in await read_all(path)} == set(acknowledged)
 
 
-async def test_an_append_whose_caller_left_disturbs_nobody(ledger: SqlLedger) -> None:
+@pytest.mark.parametrize("patient", [False, True])
+async def test_an_append_whose_caller_left_is_kept_and_disturbs_nobody(ledger: SqlLedger, *, patient: bool) -> None:
     async with anyio.create_task_group() as group:
-        group.start_soon(ledger.append, ONE)
+        group.start_soon(partial(ledger.append, ONE, patient=patient))
+        await anyio.lowlevel.checkpoint()
         group.cancel_scope.cancel()
 
     await ledger.append(replace(ONE, id="two"))
 
-    assert (await ledger.recent(limit=9))[0].id == "two"
+    assert [one.id for one in await ledger.recent(limit=9)] == ["two", "one"]
+
+
+async def test_a_task_that_was_killed_while_it_waited_disturbs_nobody(ledger: SqlLedger) -> None:
+    tasks = [asyncio.create_task(ledger.append(replace(ONE, id=f"i{number}"), patient=True)) for number in range(9)]
+    await anyio.lowlevel.checkpoint()
+    tasks[4].cancel()
+
+    ended = await asyncio.gather(*tasks, return_exceptions=True)
+
+    assert [isinstance(one, asyncio.CancelledError) for one in ended] == [number == 4 for number in range(9)]
+    assert len(await ledger.recent(limit=99)) == 9
+
+
+async def test_work_that_breaks_in_an_unforeseen_way_tells_its_caller_and_stops_nobody(path: Path) -> None:
+    store = open_store(f"sqlite:///{path}", {}, 1.0)
+    writer = Writer(store)
+
+    with pytest.raises(ZeroDivisionError):
+        await writer.write(lambda connection: 1 / 0)
+    answer = await writer.write(lambda connection: connection.exec_driver_sql("SELECT 42").scalar())
+
+    await writer.aclose()
+    store.dispose()
+    assert answer == 42

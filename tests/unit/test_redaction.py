@@ -110,6 +110,25 @@ def test_a_key_that_was_cut_off_is_still_taken_out() -> None:
     assert LONG[:20] not in redact(text).text
 
 
+@pytest.mark.parametrize("odd", ["İ" * 40, "ſ", "ı", "\u212a", "ß", "ΐ", "\ud800"])
+def test_letters_whose_lower_case_is_odd_hide_nothing(odd: str) -> None:
+    text = f'{odd} password = "hunter2" {odd}\n{SECRETS["openai"]} {odd}\n{odd}'
+
+    redacted = redact(text)
+
+    assert "hunter2" not in redacted.text
+    assert SECRETS["openai"] not in redacted.text
+    assert redacted.text.count(odd) == text.count(odd)
+
+
+@pytest.mark.parametrize("kind", SECRETS)
+@pytest.mark.parametrize("around", ['"{}"', "<{}>", "key={}&x=1", "url/{}/", "({}),", "{}\u2028{}"])
+def test_a_token_is_found_whatever_stands_around_it(kind: str, around: str) -> None:
+    text = around.replace("{}", SECRETS[kind])
+
+    assert SECRETS[kind] not in redact(text).text
+
+
 def test_redacting_twice_changes_nothing() -> None:
     parts = [*SECRETS.values(), *ASSIGNMENTS, *ORDINARY, "=", ": ", '"', "\n", "password", "[redacted:secret]"]
     shuffle = random.Random(7)

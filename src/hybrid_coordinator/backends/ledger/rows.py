@@ -1,16 +1,26 @@
 """Rows of the tables to values of the domain and back. Both ways are exact."""
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Row
 
-from hybrid_coordinator.domain.interaction import AgentType, Correction, Interaction, Outcome, OutcomeKind, ValueScore
+from hybrid_coordinator.domain.interaction import (
+    AgentType,
+    CacheUse,
+    Correction,
+    Interaction,
+    Outcome,
+    OutcomeKind,
+    PreferencePair,
+    ValueScore,
+)
 from hybrid_coordinator.domain.knowledge import Source
 from hybrid_coordinator.domain.query import Profile, Speciality
 from hybrid_coordinator.domain.route import Route, Target
+from hybrid_coordinator.ports import EvidenceRecord
 
 Values = dict[str, Any]
 """What a row holds, by column."""
@@ -33,15 +43,26 @@ _PLAIN = (
     "cost_saved",
     "failure",
     "settled_at",
+    "asker",
+    "cache_read_tokens",
+    "cache_write_tokens",
+    "holdout",
 )
 """Fields of an interaction that are columns as they stand."""
 
+_UNROUTED: Values = dict.fromkeys(
+    ("target", "attempts", "route_reason", "confidence", "relevance", "complexity", "speciality", "profile")
+)
+_UNSETTLED: Values = dict.fromkeys(("outcome", "user_feedback", "iterations", "copied", "modified"))
+_UNSCORED: Values = dict.fromkeys(("value_score", "value_parts", "value_weights"))
+
 
 def interaction_values(interaction: Interaction) -> Values:
-    """One row of the interactions."""
+    """One row of the interactions: every column, so that rows of different interactions go into one statement."""
     return {
         **{name: getattr(interaction, name) for name in _PLAIN},
         "agent_type": interaction.agent_type.value,
+        "cache": interaction.cache.value,
         "context_provided": interaction.context_provided,
         "tags": interaction.tags,
         **_route_values(interaction.route),
@@ -57,7 +78,7 @@ def settlement_values(outcome: Outcome, value: ValueScore, at: datetime) -> Valu
 
 def _route_values(route: Route | None) -> Values:
     if route is None:
-        return {}
+        return _UNROUTED
     return {
         "target": route.target.value,
         "attempts": route.attempts,
@@ -72,14 +93,19 @@ def _route_values(route: Route | None) -> Values:
 
 def _outcome_values(outcome: Outcome | None) -> Values:
     if outcome is None:
-        return {}
-    values = asdict(outcome)
-    return {"outcome": values.pop("kind").value, **values}
+        return _UNSETTLED
+    return {
+        "outcome": outcome.kind.value,
+        "user_feedback": outcome.user_feedback,
+        "iterations": outcome.iterations,
+        "copied": outcome.copied,
+        "modified": outcome.modified,
+    }
 
 
 def _value_values(value: ValueScore | None) -> Values:
     if value is None:
-        return {}
+        return _UNSCORED
     return {
         "value_score": value.total,
         "value_parts": dict(value.parts),
@@ -90,6 +116,11 @@ def _value_values(value: ValueScore | None) -> Values:
 def correction_values(correction: Correction) -> Values:
     """One row of the corrections."""
     return asdict(correction)
+
+
+def preference_values(pair: PreferencePair) -> Values:
+    """One row of the preferences."""
+    return asdict(pair)
 
 
 def source_values(source: Source) -> Values:
@@ -103,6 +134,7 @@ def to_interaction(row: Row[Any]) -> Interaction:
     return Interaction(
         **{name: values[name] for name in _PLAIN},
         agent_type=AgentType(row.agent_type),
+        cache=CacheUse(row.cache),
         context_provided=tuple(row.context_provided),
         tags=tuple(row.tags),
         route=_route(values),
@@ -155,6 +187,16 @@ def to_correction(row: Row[Any]) -> Correction:
         interaction_id=row.interaction_id,
         tags=tuple(row.tags),
     )
+
+
+def to_preference(row: Row[Any]) -> PreferencePair:
+    """A pair from a whole row."""
+    return PreferencePair(**{field.name: row._mapping[field.name] for field in fields(PreferencePair)})
+
+
+def to_evidence(row: Row[Any]) -> EvidenceRecord:
+    """An interaction's whole row with its features."""
+    return EvidenceRecord(to_interaction(row), row.features)
 
 
 def to_source(row: Row[Any]) -> Source:

@@ -8,10 +8,11 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 from sqlalchemy import Connection, func, insert, inspect, select, text
+from sqlalchemy.schema import CreateColumn
 
 from hybrid_coordinator.backends.ledger.engines import SCHEMA, Store
 from hybrid_coordinator.backends.ledger.failures import translated
-from hybrid_coordinator.backends.ledger.tables import metadata, versions
+from hybrid_coordinator.backends.ledger.tables import interactions, metadata, versions
 from hybrid_coordinator.backends.ledger.views import create_views
 from hybrid_coordinator.errors import Conflict
 
@@ -39,7 +40,20 @@ def create_tables(connection: Connection) -> None:
             connection.execute(text(statement))
 
 
-STEPS: Sequence[Step] = (create_tables,)
+SINCE_FORM_2 = ("asker", "cache", "cache_read_tokens", "cache_write_tokens", "holdout")
+
+
+def add_askers_and_pairs(connection: Connection) -> None:
+    """Form 2: who asked, what the caches did, who was held out; preference pairs and evidence."""
+    metadata.create_all(connection)
+    present = {column["name"] for column in inspect(connection).get_columns(interactions.name)}
+    for name in SINCE_FORM_2:
+        if name not in present:
+            column = CreateColumn(interactions.c[name]).compile(dialect=connection.dialect)
+            connection.exec_driver_sql(f"ALTER TABLE {interactions.name} ADD COLUMN {column}")
+
+
+STEPS: Sequence[Step] = (create_tables, add_askers_and_pairs)
 
 
 def upgrade(store: Store, steps: Sequence[Step] = STEPS) -> None:

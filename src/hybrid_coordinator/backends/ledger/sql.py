@@ -22,19 +22,39 @@ from hybrid_coordinator.backends.ledger.rows import (
     Values,
     correction_values,
     interaction_values,
+    preference_values,
     settlement_values,
     source_values,
     to_correction,
+    to_evidence,
     to_interaction,
+    to_preference,
     to_source,
 )
 from hybrid_coordinator.backends.ledger.schema import upgrade
-from hybrid_coordinator.backends.ledger.tables import corrections, credits, interactions, sources
+from hybrid_coordinator.backends.ledger.spending import read_arms, read_spent
+from hybrid_coordinator.backends.ledger.tables import (
+    corrections,
+    credits,
+    evidence,
+    interactions,
+    preferences,
+    sources,
+)
 from hybrid_coordinator.backends.ledger.totals import read_totals
 from hybrid_coordinator.backends.ledger.writer import Writer
-from hybrid_coordinator.domain.interaction import Correction, Interaction, Outcome, Totals, ValueScore
+from hybrid_coordinator.domain.interaction import (
+    Correction,
+    Interaction,
+    Outcome,
+    PreferencePair,
+    Spending,
+    Totals,
+    ValueScore,
+)
 from hybrid_coordinator.domain.knowledge import Source
 from hybrid_coordinator.errors import NotFound
+from hybrid_coordinator.logic.auditing import ArmSums
 from hybrid_coordinator.ports import PassageRecord
 
 T = TypeVar("T")
@@ -65,7 +85,9 @@ class SqlLedger:
         insert = _INSERTS[store.writing.dialect.name]
         self._add_interaction = insert(interactions).on_conflict_do_nothing(index_elements=["id"])
         self._add_correction = insert(corrections).on_conflict_do_nothing(index_elements=["id"])
-        self._put_source = _replacing(insert(sources))
+        self._add_preference = insert(preferences).on_conflict_do_nothing(index_elements=["id"])
+        self._put_evidence = _replacing(insert(evidence), ["interaction_id"], ["features"])
+        self._put_source = _replacing(insert(sources), ["root", "path"], ["content_hash", "passage_ids"])
 
     @classmethod
     async def open(
@@ -84,8 +106,8 @@ class SqlLedger:
             raise
         return cls(store)
 
-    async def append(self, interaction: Interaction) -> None:
-        await self._add(self._add_interaction, interaction_values(interaction))
+    async def append(self, interaction: Interaction, *, patient: bool = False) -> None:
+        await self._writer.add(self._add_interaction, interaction_values(interaction), patient=patient)
 
     async def get(self, interaction_id: str) -> Interaction:
         query = select(interactions).where(interactions.c.id == interaction_id)
@@ -117,7 +139,7 @@ class SqlLedger:
 
     async def correct(self, correction: Correction) -> None:
         """As the port says; keeping the same id twice keeps the first."""
-        await self._add(self._add_correction, correction_values(correction))
+        await self._writer.add(self._add_correction, correction_values(correction))
 
     async def recent(
         self,
@@ -163,6 +185,35 @@ class SqlLedger:
     async def totals(self, since: datetime | None, *, high_value: float) -> Totals:
         return await self._read(lambda connection: read_totals(connection, since, high_value))
 
+    async def prefer(self, pair: PreferencePair) -> None:
+        await self._writer.add(self._add_preference, preference_values(pair))
+
+    async def preferences(self, *, limit: int) -> list[PreferencePair]:
+        query = select(preferences).order_by(preferences.c.place.desc()).limit(limit)
+        return [to_preference(row) for row in await self._all(query)]
+
+    async def keep_evidence(self, interaction_id: str, features: bytes) -> None:
+        def keep(connection: Connection) -> None:
+            _require(connection, interaction_id)
+            connection.execute(self._put_evidence, {"interaction_id": interaction_id, "features": features}).close()
+
+        await self._writer.write(keep)
+
+    async def evidence(self, *, limit: int) -> list[ports.EvidenceRecord]:
+        query = (
+            select(interactions, evidence.c.features)
+            .join(evidence, evidence.c.interaction_id == interactions.c.id)
+            .order_by(interactions.c.place.desc())
+            .limit(limit)
+        )
+        return [to_evidence(row) for row in await self._all(query)]
+
+    async def spent(self, since: datetime) -> Mapping[str, Spending]:
+        return await self._read(lambda connection: read_spent(connection, since))
+
+    async def audited(self, since: datetime | None) -> Mapping[bool, ArmSums]:
+        return await self._read(lambda connection: read_arms(connection, since))
+
     async def source(self, root: str, path: str) -> Source | None:
         found = await self._all(select(sources).where(_is_source(root, path)))
         return to_source(found[0]) if found else None
@@ -177,7 +228,7 @@ class SqlLedger:
         return [row.root for row in await self._all(query)]
 
     async def put_source(self, source: Source) -> None:
-        await self._add(self._put_source, source_values(source))
+        await self._writer.add(self._put_source, source_values(source))
 
     async def remove_source(self, root: str, path: str) -> None:
         gone = delete(sources).where(_is_source(root, path))
@@ -189,9 +240,6 @@ class SqlLedger:
     async def aclose(self) -> None:
         await self._writer.aclose()
         await anyio.to_thread.run_sync(self._store.dispose)
-
-    async def _add(self, insert: Insert, values: Values) -> None:
-        await self._writer.write(lambda connection: connection.execute(insert, values).close())
 
     async def _all(self, query: Select[Any]) -> Sequence[Any]:
         return await self._read(lambda connection: connection.execute(query).all())
@@ -208,19 +256,23 @@ def _unknown(interaction_id: str) -> NotFound:
     return NotFound(f"no interaction {interaction_id!r} in the ledger; list the recent ones to find its id")
 
 
-def _replacing(insert: Insert) -> Insert:
-    changed = {name: insert.excluded[name] for name in ("content_hash", "passage_ids")}
-    return insert.on_conflict_do_update(index_elements=["root", "path"], set_=changed)
+def _replacing(insert: Insert, keys: Sequence[str], changed: Sequence[str]) -> Insert:
+    return insert.on_conflict_do_update(index_elements=keys, set_={name: insert.excluded[name] for name in changed})
 
 
 def _is_source(root: str, path: str) -> Any:
     return and_(sources.c.root == root, sources.c.path == path)
 
 
-def _credit(connection: Connection, interaction_id: str, given: Mapping[str, float]) -> dict[str, PassageRecord]:
+def _require(connection: Connection, interaction_id: str) -> None:
+    """Raise NotFound unless it is there, and keep other replicas from writing about it at the same time."""
     its_row = select(interactions.c.id).where(interactions.c.id == interaction_id)
-    if connection.scalar(its_row.with_for_update()) is None:  # the lock: two replicas may credit at one time
+    if connection.scalar(its_row.with_for_update()) is None:
         raise _unknown(interaction_id)
+
+
+def _credit(connection: Connection, interaction_id: str, given: Mapping[str, float]) -> dict[str, PassageRecord]:
+    _require(connection, interaction_id)
     connection.execute(delete(credits).where(credits.c.interaction_id == interaction_id))
     if not given:
         return {}

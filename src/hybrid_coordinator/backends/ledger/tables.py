@@ -12,9 +12,11 @@ from sqlalchemy import (
     Identity,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     SmallInteger,
     Table,
+    Text,
     false,
 )
 
@@ -33,7 +35,7 @@ interactions = Table(
     Column("created_at", UtcTime, nullable=False),
     Column("query", AnyText, nullable=False),
     Column("response", AnyText, nullable=False),
-    Column("agent_type", AnyText, nullable=False),
+    Column("agent_type", Text, nullable=False),
     Column("model_used", AnyText, nullable=False),
     Column("context_provided", Json, nullable=False),
     Column("session_id", AnyText),
@@ -49,16 +51,16 @@ interactions = Table(
     Column("tags", Json, nullable=False),
     Column("failure", AnyText),
     # the route: all or none
-    Column("target", AnyText),
+    Column("target", Text),
     Column("attempts", Json),
     Column("route_reason", AnyText),
     Column("confidence", Double),
     Column("relevance", Double),
     Column("complexity", SmallInteger),
-    Column("speciality", AnyText),
-    Column("profile", AnyText),
+    Column("speciality", Text),
+    Column("profile", Text),
     # the outcome: all but the feedback or none
-    Column("outcome", AnyText),
+    Column("outcome", Text),
     Column("user_feedback", SmallInteger),
     Column("iterations", _Count),
     Column("copied", Boolean),
@@ -69,6 +71,12 @@ interactions = Table(
     Column("value_parts", Json),
     Column("value_weights", Json),
     Column("filed", Boolean, nullable=False, server_default=false()),
+    # since form 2
+    Column("asker", AnyText, nullable=False, server_default=""),
+    Column("cache", Text, nullable=False, server_default="none"),
+    Column("cache_read_tokens", _Count, nullable=False, server_default="0"),
+    Column("cache_write_tokens", _Count, nullable=False, server_default="0"),
+    Column("holdout", Boolean, nullable=False, server_default=false()),
 )
 
 Index("interactions_by_time", interactions.c.created_at)
@@ -96,6 +104,27 @@ corrections = Table(
     Column("rating", SmallInteger, nullable=False),
     Column("interaction_id", AnyText),
     Column("tags", Json, nullable=False),
+)
+
+preferences = Table(
+    "preference_records",
+    metadata,
+    Column("place", _Count, Identity(), primary_key=True),
+    Column("id", AnyText, nullable=False, unique=True),
+    Column("created_at", UtcTime, nullable=False),
+    Column("prompt", AnyText, nullable=False),
+    Column("chosen", AnyText, nullable=False),
+    Column("rejected", AnyText, nullable=False),
+    Column("why", AnyText, nullable=False),
+    Column("chosen_id", AnyText, nullable=False),
+    Column("rejected_id", AnyText, nullable=False),
+)
+
+evidence = Table(
+    "evidence_records",
+    metadata,
+    Column("interaction_id", AnyText, ForeignKey(interactions.c.id), primary_key=True),
+    Column("features", LargeBinary, nullable=False),
 )
 
 sources = Table(

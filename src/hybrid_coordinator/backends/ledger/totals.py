@@ -3,12 +3,13 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, case, func, select, true
+from sqlalchemy import ColumnElement, Connection, Select, Text, and_, case, func, select, true, type_coerce
 
 from hybrid_coordinator.backends.ledger.tables import corrections, interactions
-from hybrid_coordinator.domain.interaction import AgentType, Totals
+from hybrid_coordinator.domain.interaction import AgentType, CacheUse, Totals
 
 _I = interactions.c
+_REJECTED = type_coerce(_I.tags, Text).like('%"rejected"%')
 
 
 def read_totals(connection: Connection, since: datetime | None, high_value: float) -> Totals:
@@ -19,6 +20,7 @@ def read_totals(connection: Connection, since: datetime | None, high_value: floa
         **{str(name): _plain(str(name), value) for name, value in sums.items()},
         settled=_counts(connection, _I.outcome, spanned),
         feedback=_counts(connection, _I.user_feedback, spanned),
+        recalled=_counts(connection, _I.cache, and_(spanned, _I.cache != CacheUse.NONE.value)),
         corrections=_corrections(connection, since),
     )
 
@@ -44,6 +46,9 @@ def _sums(high_value: float) -> Select[tuple[int | float | None, ...]]:
         func.sum(_I.cost).label("cost"),
         func.sum(_I.cost_saved).label("cost_saved"),
         func.avg(case((whole, _I.latency_ms))).label("mean_latency_ms"),
+        _how_many(and_(_I.parent_id.is_not(None), _REJECTED)).label("escalations"),
+        func.sum(_I.cache_read_tokens).label("cache_read_tokens"),
+        func.sum(_I.cache_write_tokens).label("cache_write_tokens"),
     )
 
 

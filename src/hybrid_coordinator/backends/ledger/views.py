@@ -1,4 +1,4 @@
-"""What a reader's SQL sees: four views, the same on every database. `docs/sql-views.md` explains each column.
+"""What a reader's SQL sees: five views, the same on every database. `docs/sql-views.md` explains each column.
 
 Times are text in UTC, truth values 0 or 1, money US dollars, lists JSON text.
 """
@@ -75,6 +75,8 @@ INTERACTIONS = View(
         "route": Taken("target"),
         **_plain("route_reason", "confidence", "relevance", "complexity", "speciality", "profile"),
         **_plain("value_score", "value_parts", "tags", "failure"),
+        **_plain("asker", "cache", "cache_read_tokens", "cache_write_tokens"),
+        "holdout": _truth("holdout"),
     },
 )
 
@@ -106,7 +108,18 @@ SOURCES = View(
     {**_plain("root", "path", "content_hash"), "passages": Taken("passage_ids", "length")},
 )
 
-VIEWS = (INTERACTIONS, PASSAGE_USAGE, CORRECTIONS, SOURCES)
+PREFERENCES = View(
+    "preferences",
+    "preference_records",
+    {
+        "id": Taken("id"),
+        "date": Taken("created_at", "day"),
+        "created_at": Taken("created_at", "time"),
+        **_plain("prompt", "chosen", "rejected", "why", "chosen_id", "rejected_id"),
+    },
+)
+
+VIEWS = (INTERACTIONS, PASSAGE_USAGE, CORRECTIONS, SOURCES, PREFERENCES)
 
 VIEW_NAMES = tuple(view.name for view in VIEWS)
 

@@ -1,30 +1,51 @@
-"""One thread that writes, and commits everything that waits as one transaction."""
+"""One thread that writes, and commits everything that waits as one transaction.
+
+The queue belongs to the event loop. It hands the thread all that waits as one batch, and hears of a batch once: how
+many were waiting changes neither the hand-overs nor the commits.
+"""
 
 import asyncio
-from collections import deque
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar, cast
+from itertools import groupby
+from typing import Any, TypeVar
 
 import anyio
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Executable
 
 from hybrid_coordinator.backends.ledger.engines import Store
 from hybrid_coordinator.backends.ledger.failures import translated
+from hybrid_coordinator.backends.ledger.rows import Values
 from hybrid_coordinator.errors import CoordinatorError, Damaged, Unavailable
 
 T = TypeVar("T")
 
+PATIENCE_S = 0.02
+"""How long a patient caller's work waits for company: twenty of a thousand a second then share one commit."""
+
 
 @dataclass(slots=True, eq=False)
-class _Ticket(Generic[T]):
-    """A piece of work in the queue and what came of it."""
+class _Ticket:
+    """A piece of work in the queue and what came of it: a row for a statement, or anything at all."""
 
-    work: Callable[[Connection], T]
+    done: asyncio.Future[Any]
+    statement: Executable | None = None
+    row: Values | None = None
+    work: Callable[[Connection], Any] | None = None
     committed: bool = False
-    result: T | None = None
+    result: Any = None
     error: CoordinatorError | None = None
+
+    def tell(self, unforeseen: BaseException | None) -> None:
+        """Wake the caller, who may have been cancelled."""
+        error = None if self.committed else self.error or unforeseen
+        if self.done.done():
+            return
+        if error is None:
+            self.done.set_result(self.result)
+        else:
+            self.done.set_exception(error)
 
 
 class Writer:
@@ -32,8 +53,11 @@ class Writer:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._waiting: deque[_Ticket[Any]] = deque()
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ledger-writer")
+        self._waiting: list[_Ticket] = []
+        self._in_hand: list[_Ticket] = []
+        self._hurried = False
+        self._timer: asyncio.TimerHandle | None = None
         self._closed = False
 
     async def write(self, work: Callable[[Connection], T]) -> T:
@@ -41,42 +65,94 @@ class Writer:
 
         The work may be tried twice: together with its neighbours, and alone when one of them failed.
         """
-        if self._closed:
-            raise Unavailable(f"the ledger at {self._store.name!r} is closed; open it again")
-        ticket = _Ticket(work)
-        self._waiting.append(ticket)
-        done = asyncio.wrap_future(self._thread.submit(self._serve, ticket))
+        done: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._queue(_Ticket(done, work=work), patient=False)
         with anyio.CancelScope(shield=True):  # what was begun is finished, so that the caller knows what is stored
             await done
         return done.result()
 
+    async def add(self, statement: Executable, row: Values, *, patient: bool = False) -> None:
+        """Carry out the statement for a row and return once it is committed.
+
+        Rows that wait for the same statement go to the database together, so all of them name the same columns.
+        """
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._queue(_Ticket(done, statement=statement, row=row), patient=patient)
+        with anyio.CancelScope(shield=True):
+            await done
+
     async def aclose(self) -> None:
         """Finish what waits and end the thread. Idempotent."""
         self._closed = True
+        loop = asyncio.get_running_loop()
+        while left := [ticket.done for ticket in (*self._in_hand, *self._waiting)]:
+            self._begin(loop)
+            with anyio.CancelScope(shield=True):
+                await asyncio.wait(left)
         await anyio.to_thread.run_sync(self._thread.shutdown)
 
-    def _serve(self, ticket: _Ticket[T]) -> T:
-        if not ticket.committed and ticket.error is None:
-            self._commit_waiting()
-        if ticket.error is not None:
-            raise ticket.error
-        if not ticket.committed:
-            self._commit([ticket])
-        return cast("T", ticket.result)
+    def _queue(self, ticket: _Ticket, *, patient: bool) -> None:
+        if self._closed:
+            raise Unavailable(f"the ledger at {self._store.name!r} is closed; open it again")
+        self._waiting.append(ticket)
+        self._hurried |= not patient
+        self._arrange(ticket.done.get_loop())
 
-    def _commit_waiting(self) -> None:
-        tickets = [self._waiting.popleft() for _ in range(len(self._waiting))]
+    def _arrange(self, loop: asyncio.AbstractEventLoop) -> None:
+        """See that what waits is begun in time: when the thread is free, and at once if anybody is in a hurry."""
+        if self._in_hand or not self._waiting:
+            return
+        if self._hurried:
+            self._begin(loop)
+        elif self._timer is None:
+            self._timer = loop.call_later(PATIENCE_S, self._begin, loop)
+
+    def _begin(self, loop: asyncio.AbstractEventLoop) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._in_hand or not self._waiting:
+            return
+        self._in_hand, self._waiting, self._hurried = self._waiting, [], False
+        served = self._thread.submit(self._serve, self._in_hand)
+        served.add_done_callback(lambda served: loop.call_soon_threadsafe(self._finish, loop, served))
+
+    def _finish(self, loop: asyncio.AbstractEventLoop, served: "Future[None]") -> None:
+        tickets, self._in_hand = self._in_hand, []
+        for ticket in tickets:
+            ticket.tell(served.exception())
+        self._arrange(loop)
+
+    # In the thread
+
+    def _serve(self, tickets: Sequence[_Ticket]) -> None:
         try:
             self._commit(tickets)
         except (Unavailable, Damaged) as error:  # trying them one by one would only take longer
             for ticket in tickets:
                 ticket.error = error
-        except CoordinatorError:
-            return  # one piece of work was refused: from here on each is on its own
+        except CoordinatorError:  # one piece of work was refused: each is on its own
+            for ticket in tickets:
+                self._serve_alone(ticket)
 
-    def _commit(self, tickets: list[_Ticket[Any]]) -> None:
+    def _serve_alone(self, ticket: _Ticket) -> None:
+        try:
+            self._commit([ticket])
+        except CoordinatorError as error:
+            ticket.error = error
+
+    def _commit(self, tickets: Sequence[_Ticket]) -> None:
         with translated(self._store.name), self._store.writing.begin() as connection:
-            results = [ticket.work(connection) for ticket in tickets]
-        for ticket, result in zip(tickets, results, strict=True):
-            ticket.result = result
+            _carry_out(connection, tickets)
+        for ticket in tickets:
             ticket.committed = True
+
+
+def _carry_out(connection: Connection, tickets: Sequence[_Ticket]) -> None:
+    for statement, group in groupby(tickets, key=lambda ticket: ticket.statement):
+        if statement is not None:
+            connection.execute(statement, [ticket.row or {} for ticket in group]).close()
+            continue
+        for ticket in group:
+            if ticket.work is not None:
+                ticket.result = ticket.work(connection)
