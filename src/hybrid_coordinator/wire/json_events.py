@@ -1,4 +1,4 @@
-"""JSON objects inside events, read without trusting their shape."""
+"""JSON objects inside events: read without trusting their shape, and written."""
 
 import json
 from collections.abc import Mapping
@@ -18,10 +18,38 @@ def parse_object(data: str) -> dict[str, Any]:
     return parsed
 
 
+def write_json(value: Any) -> str:
+    """JSON on one line, without spaces to spare."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def json_bytes(value: Any) -> bytes:
+    """The same in UTF-8; half of a surrogate pair, which models cut at times, is escaped."""
+    try:
+        return write_json(value).encode()
+    except UnicodeEncodeError:
+        return json.dumps(value, separators=(",", ":")).encode()
+
+
 def member(parent: Mapping[str, Any], key: str) -> Mapping[str, Any]:
     """An inner object; an empty one when it is absent, null or something else."""
     value = parent.get(key)
     return value if isinstance(value, dict) else {}
+
+
+def objects(parent: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
+    """The objects in an inner list; none when it is absent, null or something else."""
+    value = parent.get(key)
+    return [entry for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []
+
+
+def said(parent: Mapping[str, Any], *keys: str) -> str:
+    """The first text under these keys that is not empty."""
+    for key in keys:
+        value = parent.get(key)
+        if isinstance(value, str) and value:
+            return value
+    return ""
 
 
 def tokens_of(usage: Mapping[str, Any], key: str) -> int:

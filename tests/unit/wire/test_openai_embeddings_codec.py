@@ -1,10 +1,21 @@
 """OpenAI embeddings."""
 
+import base64
 import json
+import struct
+from typing import Any
 
 import pytest
 
-from hybrid_coordinator.wire.openai_embeddings import decode_vectors, encode_texts
+from hybrid_coordinator.errors import BadInput
+from hybrid_coordinator.wire.openai_embeddings import (
+    MAX_TEXTS,
+    EmbeddingRequest,
+    decode_request,
+    decode_vectors,
+    encode_texts,
+    encode_vectors,
+)
 from hybrid_coordinator.wire.sse import WireError
 
 
@@ -44,3 +55,42 @@ def test_vectors_come_in_the_order_of_the_texts_and_of_unit_length() -> None:
 def test_anything_but_a_vector_a_text_is_an_error(body: str, complaint: str) -> None:
     with pytest.raises(WireError, match=complaint):
         decode_vectors(body, count=2, dimension=2)
+
+
+@pytest.mark.parametrize(
+    ("body", "request_"),
+    [
+        ({"input": "a"}, EmbeddingRequest(("a",))),
+        ({"input": ["a", ""], "encoding_format": "float", "dimensions": 2}, EmbeddingRequest(("a", ""))),
+        ({"input": ["a"], "encoding_format": "base64", "user": "u"}, EmbeddingRequest(("a",), packed=True)),
+    ],
+)
+def test_a_request_is_decoded(body: dict[str, Any], request_: EmbeddingRequest) -> None:
+    assert decode_request(body, 2) == request_
+
+
+@pytest.mark.parametrize(
+    ("body", "complaint"),
+    [
+        ({}, "input: a text or a list of 1 to 2,048 texts is due, it is missing"),
+        ({"input": []}, "input: a text or a list"),
+        ({"input": ["a"] * (MAX_TEXTS + 1)}, "input: a text or a list"),
+        ({"input": [1, 2]}, r"input\[0\]: a text is due, not 1"),
+        ({"input": [[1, 2]]}, r"input\[0\]: a text is due"),
+        ({"input": "a", "dimensions": 3}, "dimensions: 2, the size of the vectors here, is due, not 3"),
+        ({"input": "a", "encoding_format": "int8"}, "encoding_format: 'float' or 'base64' is due"),
+    ],
+)
+def test_a_request_that_cannot_be_carried_out_is_told_where_it_is_wrong(body: dict[str, Any], complaint: str) -> None:
+    with pytest.raises(BadInput, match=complaint):
+        decode_request(body, 2)
+
+
+def test_vectors_go_out_as_numbers_or_packed() -> None:
+    plain = encode_vectors([(0.5, 0.25), (1.0, 0.0)], "m", 7, packed=False)
+    packed = encode_vectors([(0.5, 0.25)], "m", 7, packed=True)
+
+    assert [list(vector) for vector in decode_vectors(json.dumps(plain), count=2, dimension=2)][1] == [1.0, 0.0]
+    assert plain["data"][0] == {"object": "embedding", "index": 0, "embedding": [0.5, 0.25]}
+    assert struct.unpack("<2f", base64.b64decode(packed["data"][0]["embedding"])) == (0.5, 0.25)
+    assert packed["usage"] == {"prompt_tokens": 7, "total_tokens": 7}

@@ -2,7 +2,7 @@
 
 import pytest
 
-from hybrid_coordinator.wire.sse import ServerEvent, SseDecoder, WireError
+from hybrid_coordinator.wire.sse import ServerEvent, SseDecoder, WireError, comment_bytes, event_bytes
 
 
 def decode(*chunks: bytes) -> list[ServerEvent]:
@@ -57,3 +57,9 @@ def test_an_event_without_end_does_not_eat_the_memory() -> None:
     with pytest.raises(WireError, match="longer than 100 bytes"):
         for _ in range(20):
             list(decoder.feed(b"data: xxxx"))
+
+
+def test_what_is_written_is_read_again() -> None:
+    stream = event_bytes(b'{"a": 1}', "ping") + comment_bytes("still here") + event_bytes(b"[DONE]")
+
+    assert decode(stream) == [ServerEvent('{"a": 1}', "ping"), ServerEvent("[DONE]")]
