@@ -4,6 +4,7 @@ set -eu
 missing=""
 command -v git >/dev/null || missing="$missing git"
 command -v strace >/dev/null || missing="$missing strace"
+command -v wrk >/dev/null || missing="$missing wrk"
 ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing="$missing postgresql"
 [ -n "$missing" ] || exit 0
 if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then

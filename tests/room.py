@@ -6,16 +6,28 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from hybrid_coordinator.app import Backends, House
+from hybrid_coordinator.backends.cache.file import CacheFile
+from hybrid_coordinator.backends.cache.sqlite import SqliteCache
 from hybrid_coordinator.backends.files.local import LocalFiles
-from hybrid_coordinator.domain.answer import AnswerEvent
+from hybrid_coordinator.domain.answer import Answered, AnswerEvent
+from hybrid_coordinator.domain.interaction import Interaction
 from hybrid_coordinator.domain.knowledge import Collection, Draft, Payload
 from hybrid_coordinator.domain.query import Query, Speciality
 from hybrid_coordinator.domain.route import Location, ModelCard
-from hybrid_coordinator.settings import Settings
+from hybrid_coordinator.flows.switchboard import VendorDesk
+from hybrid_coordinator.logic.router_trust import LearningPolicy
+from hybrid_coordinator.ports import Cache, Embedder
+from hybrid_coordinator.settings import GatewaySettings, Settings
 from hybrid_coordinator.testing import HashEmbedder, ManualClock, MemoryKnowledge, MemoryLedger, Script, ScriptedModel
 
 HOME = ModelCard("home", Location.LOCAL, context_tokens=4096)
 AWAY = ModelCard("away", Location.REMOTE, input_price=3_000_000, output_price=15_000_000)
+
+
+def cache_in_memory(embedder: Embedder) -> Cache:
+    """The real cache, over a database that lies nowhere."""
+    identity = embedder.identity
+    return SqliteCache(CacheFile.open(Path(":memory:"), identity), identity.dimension)
 
 
 class ListDataset:
@@ -29,6 +41,10 @@ class ListDataset:
         return Path("dataset.jsonl")
 
 
+CALM = Settings(gateway=GatewaySettings(holdout_share=0.0), router=LearningPolicy(exploration=0.0))
+"""Nothing is left to chance."""
+
+
 @dataclass
 class Room:
     """A house, and a hand on everything behind it."""
@@ -39,7 +55,8 @@ class Room:
     ledger: MemoryLedger = field(default_factory=MemoryLedger)
     dataset: ListDataset = field(default_factory=ListDataset)
     models: dict[str, ScriptedModel] = field(default_factory=dict)
-    settings: Settings = field(default_factory=Settings)
+    settings: Settings = CALM
+    desks: dict[str, VendorDesk] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not self.models:
@@ -54,22 +71,38 @@ class Room:
 
     @property
     def house(self) -> House:
-        backends = Backends(
-            self.embedder,
-            self.knowledge,
-            self.ledger,
-            self.models,
-            self.dataset,
-            LocalFiles(),
-            self.clock,
-            neighbours={},
+        return House(
+            self.settings,
+            Backends(
+                embedder=self.embedder,
+                knowledge=self.knowledge,
+                ledger=self.ledger,
+                cache=cache_in_memory(self.embedder),
+                models=self.models,
+                desks=self.desks,
+                datasets=self.dataset,
+                files=LocalFiles(),
+                clock=self.clock,
+                neighbours={},
+            ),
         )
-        return House(self.settings, backends)
 
     async def teach(self, key: str, text: str, collection: Collection = Collection.PRACTICES, id: str = "p1") -> None:
         await self.knowledge.put([Draft(id, collection, key, text)], await self.embedder.embed([key]))
 
     async def hear(self, query: Query) -> list[AnswerEvent]:
-        events: AsyncGenerator[AnswerEvent, None] = self.house.answerer.stream(query)
-        async with aclosing(events):
-            return [event async for event in events]
+        return await hear(self.house, query)
+
+
+async def hear(house: House, query: Query) -> list[AnswerEvent]:
+    """Every event of an answer. A house remembers what the one before it was asked."""
+    events: AsyncGenerator[AnswerEvent, None] = house.answerer.stream(query)
+    async with aclosing(events):
+        return [event async for event in events]
+
+
+async def answer(house: House, query: Query) -> Interaction:
+    """The record of an answer."""
+    last = (await hear(house, query))[-1]
+    assert isinstance(last, Answered)
+    return last.interaction

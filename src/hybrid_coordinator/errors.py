@@ -14,7 +14,9 @@ The classes say what the *caller* can do about it, not where it happened::
     │   └── EmbedderChanged      stored vectors come from another embedder: reindex
     ├── Unavailable            try later, or elsewhere
     │   ├── ModelUnavailable     a model refused, stalled, died or spoke garbage
-    │   │   └── ModelRefused       the same model will not take it later either: ask another
+    │   │   ├── ModelRefused       the same model will not take it later either: ask another
+    │   │   └── VendorRefused      a vendor's API answered with an error, in its own words
+    │   ├── OverBudget           a budget is spent: wait until it starts anew
     │   ├── StoreBusy            a store is locked by someone else
     │   └── StorageFull          the disk is full: free some space
     └── Damaged                something stored cannot be read: restore or rebuild it
@@ -22,6 +24,8 @@ The classes say what the *caller* can do about it, not where it happened::
 A message names the thing with ``repr`` and ends with the next step. Foreign exceptions are translated once, in the
 backend that met them.
 """
+
+from collections.abc import Sequence
 
 
 class CoordinatorError(Exception):
@@ -78,6 +82,28 @@ class ModelUnavailable(Unavailable):
 
 class ModelRefused(ModelUnavailable):
     """A model will not take this request: a wrong key, an unknown name, a prompt too long for it, no weights."""
+
+
+class VendorRefused(ModelUnavailable):
+    """A vendor's API answered a request of its own format with an error; its words are kept as they came."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int,
+        headers: Sequence[tuple[bytes, bytes]],
+        body: bytes,
+        retry_after_s: float | None = None,
+    ) -> None:
+        super().__init__(message, retry_after_s=retry_after_s)
+        self.status = status
+        self.headers = headers
+        self.body = body
+
+
+class OverBudget(Unavailable):
+    """A key has spent what it may spend today."""
 
 
 class StoreBusy(Unavailable):

@@ -1,13 +1,22 @@
 """The doors of the house: what the flows need from outside, in the words of the domain."""
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
+from hybrid_coordinator.domain.caching import CacheEntry, CacheKey, Neighbour
 from hybrid_coordinator.domain.indexing import FoundFile, Place, Skipped
-from hybrid_coordinator.domain.interaction import Correction, Interaction, Outcome, Totals, ValueScore
+from hybrid_coordinator.domain.interaction import (
+    Correction,
+    Interaction,
+    Outcome,
+    PreferencePair,
+    Spending,
+    Totals,
+    ValueScore,
+)
 from hybrid_coordinator.domain.knowledge import (
     Collection,
     Draft,
@@ -21,6 +30,7 @@ from hybrid_coordinator.domain.knowledge import (
 )
 from hybrid_coordinator.domain.query import Prompt, Spoken
 from hybrid_coordinator.domain.route import ModelCard
+from hybrid_coordinator.logic.auditing import ArmSums
 
 
 class Clock(Protocol):
@@ -54,6 +64,36 @@ class Model(Protocol):
 
     async def aclose(self) -> None:
         """Let go of connections and processes. Idempotent."""
+
+
+@dataclass(frozen=True, slots=True)
+class WireReply:
+    """What a vendor's API answered, word for word, its body piece by piece as it comes.
+
+    `hang_up` ends it early; after the last piece, and a second time, it does nothing.
+    """
+
+    status: int
+    headers: Sequence[tuple[bytes, bytes]]
+    pieces: AsyncGenerator[bytes, None]
+    hang_up: Callable[[], None]
+
+
+class Vendor(Protocol):
+    """A vendor's API as it is: what is sent arrives unchanged, and what it answers is given back unchanged."""
+
+    @property
+    def name(self) -> str: ...
+
+    async def send(self, path: str, headers: Mapping[str, str], body: bytes, *, wait_s: float) -> WireReply:
+        """POST to a path under the API's version, such as `/messages?beta=true`.
+
+        The vendor's own key, where one is set, takes the place of the key in `headers`. An answer of any status is an
+        answer. Raises ModelUnavailable, here or between pieces, when nothing came for `wait_s` or the line broke.
+        """
+
+    async def aclose(self) -> None:
+        """Let go of connections. Idempotent."""
 
 
 class Embedder(Protocol):
@@ -126,11 +166,22 @@ class PassageRecord:
     credit: float
 
 
+@dataclass(frozen=True, slots=True)
+class EvidenceRecord:
+    """What was known of a question before it was routed, as the flow wrote it down, and what came of it."""
+
+    interaction: Interaction
+    features: bytes
+
+
 class Ledger(Protocol):
     """The record of interactions and outcomes. Everything that returned survives a kill."""
 
-    async def append(self, interaction: Interaction) -> None:
-        """Record one interaction. Appending the same id twice keeps the first."""
+    async def append(self, interaction: Interaction, *, patient: bool = False) -> None:
+        """Record one interaction. Appending the same id twice keeps the first.
+
+        A patient caller may be kept waiting some milliseconds for company, which costs the processor less.
+        """
 
     async def get(self, interaction_id: str) -> Interaction:
         """One interaction; an unknown id raises NotFound."""
@@ -170,6 +221,30 @@ class Ledger(Protocol):
     async def totals(self, since: datetime | None, *, high_value: float) -> Totals:
         """Sums since then (None: ever). `high_value` is the threshold from which an interaction counts as such."""
 
+    async def prefer(self, pair: PreferencePair) -> None:
+        """Keep a pair. Keeping the same id twice keeps the first."""
+
+    async def preferences(self, *, limit: int) -> list[PreferencePair]:
+        """Pairs, newest first."""
+
+    async def keep_evidence(self, interaction_id: str, features: bytes) -> None:
+        """Keep what was known before an interaction was routed, as it is. Keeping it twice keeps the last; an unknown
+        id raises NotFound."""
+
+    async def evidence(self, *, limit: int) -> list[EvidenceRecord]:
+        """Interactions whose evidence was kept, newest first."""
+
+    async def spent(self, since: datetime) -> Mapping[str, Spending]:
+        """What each asker spent since then: the money of everything, the tokens of remote answers."""
+
+    async def audited(self, since: datetime | None) -> Mapping[bool, ArmSums]:
+        """Sums since then (None: ever) of what was routed, by whether it was held out. An arm nobody was in may be
+        missing.
+
+        Sessions are the clusters; a question without one is its own. What an interaction with a parent cost belongs to
+        its parent's question. What has no route, or was handed out for others to answer, is in neither arm.
+        """
+
     async def source(self, root: str, path: str) -> Source | None:
         """What was indexed from this file, or None."""
 
@@ -193,6 +268,55 @@ class Ledger(Protocol):
 
     async def aclose(self) -> None:
         """Flush and let go. Idempotent."""
+
+
+class Cache(Protocol):
+    """Questions with their answers. Everything that returned survives a kill.
+
+    What asks under one tenant and scope never meets what was stored under another.
+    """
+
+    async def exact(self, key: CacheKey) -> CacheEntry | None:
+        """The entry whose question is the same but for blanks, final punctuation and, in prose, case."""
+
+    async def nearest(self, key: CacheKey, vector: Vector, *, limit: int) -> list[Neighbour]:
+        """At most `limit` entries of the key's tenant and scope that have a vector, by descending similarity."""
+
+    async def put(self, entry: CacheEntry, vector: Vector | None = None) -> None:
+        """Store an entry, in place of the one whose question is the same. Without a vector `nearest` never finds it.
+
+        Raises StorageFull, or another Unavailable, when it cannot be written; what was stored before stays.
+        """
+
+    async def amend(self, entries: Sequence[CacheEntry]) -> None:
+        """Replace entries by id, all but their vectors; ids that are gone are passed over. Raises as `put` does."""
+
+    async def find(self, entry_id: str) -> CacheEntry | None:
+        """The entry of this id, or None."""
+
+    async def count_hit(self, entry_id: str) -> None:
+        """Say that an entry answered once more. A kill may lose the last of these counts."""
+
+    async def answering(self, interaction_id: str) -> CacheEntry | None:
+        """The entry that keeps the answer of an interaction."""
+
+    async def resting_on(self, passage_ids: Sequence[str]) -> list[CacheEntry]:
+        """The entries whose answers used any of these passages."""
+
+    async def browse(self, tenant: str | None = None) -> list[CacheEntry]:
+        """All entries, or those of one tenant, the newest first."""
+
+    async def expired(self, now: datetime) -> list[CacheEntry]:
+        """The entries whose time is over."""
+
+    async def remove(self, entry_ids: Sequence[str]) -> int:
+        """Delete entries; ids that are gone are passed over. How many there were comes back."""
+
+    async def size(self) -> int:
+        """How many entries there are."""
+
+    async def aclose(self) -> None:
+        """Let go of the file. Idempotent."""
 
 
 class Datasets(Protocol):

@@ -14,9 +14,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from hybrid_coordinator.errors import SettingError
+from hybrid_coordinator.flows.caching import CachePolicy
+from hybrid_coordinator.logic.budgets import BudgetPolicy
 from hybrid_coordinator.logic.grounding import GroundingPolicy
+from hybrid_coordinator.logic.router_trust import LearningPolicy
 from hybrid_coordinator.logic.routing import RoutingPolicy
 from hybrid_coordinator.logic.scoring import ScoringPolicy
+from hybrid_coordinator.logic.validation import ValidationPolicy
 
 DEFAULT_DATA_DIR = "~/.local/share/hybrid-coordinator"
 
@@ -36,11 +40,29 @@ class Secret:
 
 @dataclass(frozen=True, slots=True)
 class ServerSettings:
-    """Where the server listens, and the key it demands."""
+    """Where the server listens, and the keys it demands: the owner's, and those of others, by name."""
 
     host: str = "127.0.0.1"
     port: int = 8092
     api_key: Secret = field(default_factory=Secret)
+    api_keys: Mapping[str, Secret] = field(default_factory=dict)
+
+    @property
+    def keys(self) -> Mapping[str, Secret]:
+        """Every key that lets somebody in; the owner's has an empty name."""
+        return ({"": self.api_key} if self.api_key else {}) | dict(self.api_keys)
+
+
+@dataclass(frozen=True, slots=True)
+class GatewaySettings:
+    """How OpenAI and Anthropic clients are served.
+
+    `model_map` says what the names that clients ask for stand for: `auto`, a local model, or a vendor's model.
+    """
+
+    model_map: Mapping[str, str] = field(default_factory=dict)
+    check_local: bool = True
+    holdout_share: float = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +153,11 @@ class Settings:
     scoring: ScoringPolicy = field(default_factory=ScoringPolicy)
     learning: LearningSettings = field(default_factory=LearningSettings)
     server: ServerSettings = field(default_factory=ServerSettings)
+    gateway: GatewaySettings = field(default_factory=GatewaySettings)
+    router: LearningPolicy = field(default_factory=LearningPolicy)
+    validation: ValidationPolicy = field(default_factory=ValidationPolicy)
+    cache: CachePolicy = field(default_factory=CachePolicy)
+    budget: BudgetPolicy = field(default_factory=BudgetPolicy)
     storage: StorageSettings = field(default_factory=StorageSettings)
     embedder: EmbedderSettings = field(default_factory=EmbedderSettings)
     local: LocalSettings = field(default_factory=LocalSettings)
@@ -184,6 +211,27 @@ def _parse_secret(raw: str) -> Secret:
     return Secret(key)
 
 
+def _parse_pairs(raw: str) -> dict[str, str]:
+    pairs = [item.partition("=") for item in raw.split(",") if item.strip()]
+    named = {name.strip(): value.strip() for name, _, value in pairs}
+    if not all(name and value for name, value in named.items()) or len(named) != len(pairs):
+        raise ValueError(raw)
+    return named
+
+
+def _parse_named_secrets(raw: str) -> dict[str, Secret]:
+    return {name: _parse_secret(key) for name, key in _parse_pairs(raw).items()}
+
+
+def _parse_budgets(raw: str) -> dict[str, BudgetPolicy]:
+    limits: dict[str, dict[str, float]] = {}
+    kinds = {"soft_usd": float, "hard_usd": float, "soft_tokens": int, "hard_tokens": int}
+    for name, value in _parse_pairs(raw).items():
+        asker, _, limit = name.rpartition(".")
+        limits.setdefault(asker, {})[limit] = _within(0, 1e15, kinds[limit])(value)
+    return {asker: BudgetPolicy(**chosen) for asker, chosen in limits.items()}  # type: ignore[arg-type]
+
+
 def _parse_sslmode(raw: str) -> str:
     if raw not in ("", "disable", "allow", "prefer", "require", "verify-ca", "verify-full"):
         raise ValueError(raw)
@@ -195,9 +243,19 @@ UNIT = Kind("a number from 0 to 1", _within(0.0, 1.0, float))
 COUNT = Kind("a whole number from 1 to 1000000", _within(1, 1_000_000, int))
 COUNT_OR_ZERO = Kind("a whole number from 0 to 1000", _within(0, 1000, int))
 PORT = Kind("a port number from 0 to 65535 (0: any free one)", _within(0, 65_535, int))
+CAUTION = Kind("a number from 0 to 100", _within(0.0, 100.0, float))
+LIFETIME = Kind("a number of seconds from 1 to 31536000", _within(1.0, 31_536_000.0, float))
 SECONDS = Kind("a number of seconds from 0.1 to 86400", _within(0.1, 86_400.0, float))
 TEXT = Kind("text", str.strip)
 SECRET = Kind("a key of ASCII letters, digits and signs", _parse_secret)
+USD = Kind("dollars from 0 to 1000000 (0: no limit)", _within(0.0, 1_000_000.0, float))
+TOKENS = Kind("a whole number of tokens (0: no limit)", _within(0, 10**15, int))
+BUDGETS = Kind(
+    "KEY.LIMIT=value pairs with commas between them, where LIMIT is soft_usd, hard_usd, soft_tokens or hard_tokens",
+    _parse_budgets,
+)
+PAIRS = Kind("name=value pairs with commas between them", _parse_pairs)
+NAMED_SECRETS = Kind("name=key pairs with commas between them", _parse_named_secrets)
 PATH = Kind("a path", lambda raw: Path(raw.strip()))
 URL = Kind("an http:// or https:// URL, or nothing", _parse_url("http", "https"))
 REDIS = Kind("a redis:// or rediss:// URL, or nothing", _parse_url("redis", "rediss"))
@@ -222,6 +280,18 @@ class Setting:
 TABLE: tuple[Setting, ...] = (
     Setting("HYBRID_MODE_ENABLED", "routing.hybrid_mode", BOOL, "May questions go to remote models? With false nothing leaves this machine, and every server set must be on it."),
     Setting("LOCAL_CONFIDENCE_THRESHOLD", "routing.local_confidence_threshold", UNIT, "How sure local must be to answer; the bars of the decision tree move with it."),
+    Setting("HYBRID_QUALITY_TARGET", "routing.quality_target", UNIT, "The share of remote quality that must be kept: the threshold on what the router learned follows from it. 0: LOCAL_CONFIDENCE_THRESHOLD is the threshold."),
+    Setting("HYBRID_ENSEMBLE", "routing.ensemble", BOOL, "With several local models: are all asked, and have to agree, when it is in doubt whether home suffices?"),
+    Setting("HYBRID_ROUTER_EXPLORATION", "router.exploration", UNIT, "The share of questions that go the other way than the router says, so that it can learn how that would have been."),
+    Setting("HYBRID_ROUTER_LEAST_ROWS", "router.least_rows", COUNT, "How many outcomes must be known before the learned router may decide; until then the decision tree does."),
+    Setting("HYBRID_ROUTER_LEAST_OF_EACH", "router.least_of_each", COUNT, "How many of them must be good, and how many bad."),
+    Setting("HYBRID_ROUTER_MOST_ROWS", "router.most_rows", COUNT, "How many outcomes the router learns from at most, the newest."),
+    Setting("HYBRID_ROUTER_REFIT_ROWS", "router.refit_rows", COUNT, "After how many new outcomes it learns again."),
+    Setting("HYBRID_ROUTER_DRIFT_WINDOW", "router.drift_window", COUNT, "How many of the last outcomes are watched for drift."),
+    Setting("HYBRID_ROUTER_DRIFT_LEAST", "router.drift_least", COUNT, "How many of them there must be before drift is spoken of."),
+    Setting("HYBRID_ROUTER_DRIFT_CAUTION", "router.drift_caution", CAUTION, "By how many standard errors it must have become worse for the tree to take over."),
+    Setting("HYBRID_CHECK_CONTRADICTIONS", "validation.check_contradictions", BOOL, "Is a local answer distrusted that contradicts the passages it was given?"),
+    Setting("HYBRID_MIN_CONFIDENCE", "validation.min_confidence", UNIT, "A local answer whose tokens were less probable than this (geometric mean) is not trusted."),
     Setting("HYBRID_HEAVY_CONTEXT_TOKENS", "routing.heavy_context_tokens", COUNT, "From this many tokens on, a local model reads the material and the remote one gets its summary."),
     Setting("HYBRID_MIN_SIMILARITY", "grounding.min_similarity", UNIT, "Passages less similar to the question than this are not put into a prompt."),
     Setting("HYBRID_FAMILIAR_SIMILARITY", "grounding.familiar_similarity", UNIT, "When a passage this similar was found, only such are put into a prompt."),
@@ -241,6 +311,22 @@ TABLE: tuple[Setting, ...] = (
     Setting("HYBRID_HOST", "server.host", TEXT, "The address the server listens on."),
     Setting("HYBRID_PORT", "server.port", PORT, "The port the server listens on."),
     Setting("HYBRID_API_KEY", "server.api_key", SECRET, "When set, every HTTP and MCP request must carry it (X-API-Key, or Authorization: Bearer)."),
+    Setting("HYBRID_API_KEYS", "server.api_keys", NAMED_SECRETS, "Keys of further people and programs, such as alice=KEY,ci=KEY; budgets are kept by name."),
+    Setting("HYBRID_MODEL_MAP", "gateway.model_map", PAIRS, "What model names that gateway clients ask for stand for, such as gpt-4o-mini=auto,fast=local."),
+    Setting("HYBRID_CHECK_LOCAL", "gateway.check_local", BOOL, "Are local answers checked before they are trusted, and the remote model asked when they fail? They come whole then, not word by word."),
+    Setting("HYBRID_HOLDOUT_SHARE", "gateway.holdout_share", UNIT, "The share of sessions that goes the plain way (remote, nothing added), to measure savings against."),
+    Setting("HYBRID_CACHE_ENABLED", "cache.enabled", BOOL, "Are answers given again to a question that was answered before?"),
+    Setting("HYBRID_CACHE_SEMANTIC", "cache.semantic", BOOL, "Also to one that means the same in other words?"),
+    Setting("HYBRID_CACHE_ERROR_BUDGET", "cache.error_budget", UNIT, "The share of all requests that may get an answer that does not fit; 0: only the same question is answered from the cache."),
+    Setting("HYBRID_CACHE_TTL_S", "cache.ttl_s", LIFETIME, "How long a cached answer lives."),
+    Setting("HYBRID_CACHE_MAX_ENTRIES", "cache.max_entries", COUNT, "How many answers the cache holds; the least useful go first."),
+    Setting("HYBRID_CACHE_COMPARE", "cache.compare_answers", BOOL, "Is a fresh answer compared with the cached ones of like questions, to learn how far those reach?"),
+    Setting("HYBRID_CACHE_SHADOW_SHARE", "cache.shadow_share", UNIT, "The share of hits that are asked again behind the asker's back, to see whether the cached answer still fits."),
+    Setting("HYBRID_BUDGET_SOFT_USD", "budget.soft_usd", USD, "From this much spent by a key on a day (UTC), its questions stay at home."),
+    Setting("HYBRID_BUDGET_HARD_USD", "budget.hard_usd", USD, "From this much spent by a key on a day, its requests are refused with status 429."),
+    Setting("HYBRID_BUDGET_SOFT_TOKENS", "budget.soft_tokens", TOKENS, "The same as the soft limit, in tokens of remote models."),
+    Setting("HYBRID_BUDGET_HARD_TOKENS", "budget.hard_tokens", TOKENS, "The same as the hard limit, in tokens of remote models."),
+    Setting("HYBRID_BUDGETS", "budget.overrides", BUDGETS, "Budgets of single keys, such as alice.hard_usd=5,ci.soft_tokens=100000, in place of the general one."),
     Setting("HYBRID_DATA_DIR", "storage.data_dir", PATH, "The data folder: ledger, collections, models. One process owns it at a time."),
     Setting("QDRANT_URL", "storage.qdrant_url", URL, "A Qdrant server, for instance http://localhost:6333; nothing: Qdrant embedded in this process."),
     Setting("QDRANT_API_KEY", "storage.qdrant_api_key", SECRET, "The key of the Qdrant server."),
@@ -362,7 +448,7 @@ def parse_setting(setting: Setting, raw: str, name: str) -> Any:
     try:
         return setting.kind.parse(raw)
     except (ValueError, KeyError) as error:
-        shown = "'********'" if setting.kind is SECRET else repr(raw)
+        shown = "'********'" if setting.kind in (SECRET, NAMED_SECRETS) else repr(raw)
         raise SettingError(f"{name}={shown} is not right: expected {setting.kind.expected}") from error
 
 
@@ -383,6 +469,8 @@ def _check_together(settings: Settings) -> None:
         raise SettingError(f"the HYBRID_WEIGHT_* settings sum to {sum(weights):.3f}; they must sum to 1")
     if settings.learning.auto_finetune:
         raise SettingError("AUTO_FINETUNE_ENABLED='true' cannot be honoured: training is not part of this release")
+    if settings.server.api_keys and not settings.server.api_key:
+        raise SettingError("HYBRID_API_KEYS lets others in by key; set HYBRID_API_KEY too, which is the owner's")
     if not is_loopback(settings.server.host) and not settings.server.api_key:
         raise SettingError(
             f"HYBRID_HOST={settings.server.host!r} listens beyond this machine; set HYBRID_API_KEY so that not everybody "
@@ -419,6 +507,8 @@ def show(value: Any) -> str:
     """A value as a person may see it: keys are stars."""
     if isinstance(value, Secret):
         return "********" if value else ""
+    if isinstance(value, Mapping):
+        return ",".join(f"{name}={show(item)}" for name, item in value.items())
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 

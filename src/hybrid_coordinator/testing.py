@@ -11,7 +11,18 @@ from uuid import UUID
 
 import anyio
 
-from hybrid_coordinator.domain.interaction import AgentType, Correction, Interaction, Outcome, Totals, ValueScore
+from hybrid_coordinator.domain.interaction import (
+    AgentType,
+    CacheUse,
+    Correction,
+    Interaction,
+    Outcome,
+    OutcomeKind,
+    PreferencePair,
+    Spending,
+    Totals,
+    ValueScore,
+)
 from hybrid_coordinator.domain.knowledge import (
     FIELDS,
     USAGE_FIELDS,
@@ -25,13 +36,14 @@ from hybrid_coordinator.domain.knowledge import (
     Source,
     Vector,
 )
-from hybrid_coordinator.domain.query import Delta, Finished, Prompt, Spoken, Usage
+from hybrid_coordinator.domain.query import Delta, Finished, Prompt, Spoken, StopReason, Thought, ToolCall, Usage
 from hybrid_coordinator.domain.route import Location, ModelCard
 from hybrid_coordinator.errors import ModelUnavailable, NotFound, RefusedStatement
-from hybrid_coordinator.ports import PassageRecord, Table
+from hybrid_coordinator.logic.auditing import ArmSums, RatioSums
+from hybrid_coordinator.ports import EvidenceRecord, PassageRecord, Table
 
-Script = Sequence[str | Exception | anyio.Event]
-"""What a model does for one prompt: say a piece, raise an error, or wait until an event is set."""
+Script = Sequence[str | Thought | ToolCall | Finished | Exception | anyio.Event]
+"""What a model does for one prompt: say a piece, end in its own way, raise an error, or wait until an event is set."""
 
 
 def _words(text: str) -> list[str]:
@@ -68,12 +80,22 @@ class ManualClock:
 
 
 class ScriptedModel:
-    """Follows one script a prompt and repeats the last for ever; `prompts` holds what it was sent."""
+    """Follows one script a prompt and repeats the last for ever; `prompts` holds what it was sent.
 
-    def __init__(self, *scripts: Script, card: ModelCard | None = None, usage: Usage | None = None) -> None:
+    A script without a `Finished` ends well, with `usage` and `confidence`.
+    """
+
+    def __init__(
+        self,
+        *scripts: Script,
+        card: ModelCard | None = None,
+        usage: Usage | None = None,
+        confidence: float | None = None,
+    ) -> None:
         self._scripts = list(scripts) or [("An answer.",)]
         self._card = card or ModelCard("scripted", Location.LOCAL)
         self._usage = usage or Usage(input_tokens=10, output_tokens=5)
+        self._confidence = confidence
         self.prompts: list[Prompt] = []
         self.closed = False
 
@@ -85,13 +107,18 @@ class ScriptedModel:
         self.prompts.append(prompt)
         script = self._scripts.pop(0) if len(self._scripts) > 1 else self._scripts[0]
         for step in script:
-            if isinstance(step, Exception):
-                raise step
-            if isinstance(step, str):
-                yield Delta(step)
-            else:
-                await step.wait()
-        yield Finished(self._card.name, self._usage)
+            match step:
+                case Exception():
+                    raise step
+                case anyio.Event():
+                    await step.wait()
+                case Finished():
+                    yield step
+                    return
+                case _:
+                    yield Delta(step) if isinstance(step, str) else step
+        stop = StopReason.TOOLS if any(isinstance(step, ToolCall) for step in script) else StopReason.END
+        yield Finished(self._card.name, self._usage, stop, self._confidence)
 
     async def check(self) -> None:
         """Fails when the next script starts with an error."""
@@ -216,10 +243,12 @@ class MemoryLedger:
         self._interactions: dict[str, Interaction] = {}
         self._credits: dict[str, Mapping[str, float]] = {}
         self._corrections: dict[str, Correction] = {}
+        self._preferences: dict[str, PreferencePair] = {}
+        self._features: dict[str, bytes] = {}
         self._filed: dict[str, Interaction] = {}
         self._sources: dict[tuple[str, str], Source] = {}
 
-    async def append(self, interaction: Interaction) -> None:
+    async def append(self, interaction: Interaction, *, patient: bool = False) -> None:
         self._interactions.setdefault(interaction.id, interaction)
 
     async def get(self, interaction_id: str) -> Interaction:
@@ -283,6 +312,41 @@ class MemoryLedger:
         corrections = [one for one in self._corrections.values() if since is None or one.created_at >= since]
         return replace(_sums(spanned, high_value), corrections=len(corrections))
 
+    async def prefer(self, pair: PreferencePair) -> None:
+        self._preferences.setdefault(pair.id, pair)
+
+    async def preferences(self, *, limit: int) -> list[PreferencePair]:
+        return list(reversed(self._preferences.values()))[:limit]
+
+    async def keep_evidence(self, interaction_id: str, features: bytes) -> None:
+        known = await self.get(interaction_id)
+        self._features[known.id] = features
+
+    async def evidence(self, *, limit: int) -> list[EvidenceRecord]:
+        kept = [
+            EvidenceRecord(one, self._features[id]) for id, one in self._interactions.items() if id in self._features
+        ]
+        return kept[::-1][:limit]
+
+    async def spent(self, since: datetime) -> Mapping[str, Spending]:
+        spent: dict[str, Spending] = {}
+        for one in self._interactions.values():
+            if one.created_at >= since:
+                before = spent.get(one.asker, Spending())
+                tokens = one.tokens_used if one.agent_type is AgentType.REMOTE else 0
+                spent[one.asker] = Spending(before.cost + one.cost, before.tokens + tokens)
+        return spent
+
+    async def audited(self, since: datetime | None) -> Mapping[bool, ArmSums]:
+        routed = [
+            one
+            for one in self._interactions.values()
+            if one.route is not None
+            and one.agent_type is not AgentType.CONTEXT_ONLY
+            and (since is None or one.created_at >= since)
+        ]
+        return {holdout: _arm(one for one in routed if one.holdout is holdout) for holdout in (False, True)}
+
     async def source(self, root: str, path: str) -> Source | None:
         return self._sources.get((root, path))
 
@@ -330,4 +394,34 @@ def _sums(interactions: Sequence[Interaction], high_value: float) -> Totals:
         cost=sum(one.cost for one in interactions),
         cost_saved=sum(one.cost_saved for one in interactions),
         mean_latency_ms=_mean(one.latency_ms for one in whole),
+        recalled=Counter(one.cache.value for one in interactions if one.cache is not CacheUse.NONE),
+        escalations=sum(one.parent_id is not None and "rejected" in one.tags for one in interactions),
+        cache_read_tokens=sum(one.cache_read_tokens for one in interactions),
+        cache_write_tokens=sum(one.cache_write_tokens for one in interactions),
+    )
+
+
+_CREDIT = {OutcomeKind.SUCCESS: 1.0, OutcomeKind.PARTIAL: 0.5, OutcomeKind.FAILURE: 0.0}
+
+
+def _arm(interactions: Iterable[Interaction]) -> ArmSums:
+    costs: dict[str, list[tuple[float, float]]] = {}
+    credits: dict[str, list[tuple[float, float]]] = {}
+    for one in interactions:
+        session = one.session_id or one.parent_id or one.id
+        costs.setdefault(session, []).append((one.cost, one.parent_id is None))
+        if one.outcome is not None:
+            credits.setdefault(session, []).append((_CREDIT[one.outcome.kind], 1))
+    return ArmSums(_ratio(costs.values()), _ratio(credits.values()))
+
+
+def _ratio(sessions: Iterable[Sequence[tuple[float, float]]]) -> RatioSums:
+    sums = [tuple(map(sum, zip(*session, strict=True))) for session in sessions]
+    return RatioSums(
+        sum(units > 0 for _, units in sums),
+        sum(amount for amount, _ in sums),
+        sum(units for _, units in sums),
+        sum(amount * amount for amount, _ in sums),
+        sum(units * units for _, units in sums),
+        sum(amount * units for amount, units in sums),
     )

@@ -1,5 +1,6 @@
 """Models that refuse, stall, die, lie or are killed: on real sockets and real processes."""
 
+import json
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 
@@ -137,6 +138,50 @@ async def test_an_answer_that_never_ends_is_cut_off_at_the_limit_for_the_whole()
     async with scripted_server(babble) as server, openai(server.url, patience) as model:
         with pytest.raises(ModelUnavailable, match=r"was not done after 0\.3 s"):
             await ask(model)
+
+
+def call_piece(arguments: str) -> bytes:
+    call = {"index": 0, "id": "1", "function": {"name": "write" if not arguments else "", "arguments": arguments}}
+    return f"data: {json.dumps({'choices': [{'delta': {'tool_calls': [call]}}]})}\n\n".encode()
+
+
+async def test_a_long_call_that_is_still_being_said_keeps_the_wait_alive() -> None:
+    async def write_slowly(stream: SocketStream) -> None:
+        await begin(WORD, then_hang=False)(stream)
+        for piece in (*map(call_piece, ("", '{"text": "', *"a long text", '"}')), STOP, b"data: [DONE]\n\n"):
+            await anyio.sleep(0.05)
+            await stream.send(f"{len(piece):x}\r\n".encode() + piece + b"\r\n")
+        await stream.send(b"0\r\n\r\n")
+
+    async with scripted_server(write_slowly) as server, openai(server.url) as model:
+        answer = await ask(model)
+
+    assert [json.loads(call.arguments) for call in answer.calls] == [{"text": "a long text"}]
+
+
+async def test_pings_keep_no_wait_alive() -> None:
+    ping = b'event: ping\ndata: {"type": "ping"}\n\n'
+
+    async def only_ping(stream: SocketStream) -> None:
+        await begin(ping, then_hang=False)(stream)
+        while True:
+            await anyio.sleep(0.05)
+            await stream.send(f"{len(ping):x}\r\n".encode() + ping + b"\r\n")
+
+    async with scripted_server(only_ping) as server:
+        client = open_client(trust_env=False)
+        model = AnthropicModel(CARD, base_url=server.url, model="m", client=client, api_key=KEY, patience=SHORT)
+        async with aclosing(model):
+            with pytest.raises(ModelUnavailable, match=r"gave no first word for 0\.2 s"):
+                await ask(model)
+
+
+async def test_no_longer_an_answer_is_asked_for_than_the_context_holds() -> None:
+    async with scripted_server(WHOLE) as server, openai(server.url) as model:
+        await ask(model, Prompt(HELLO.turns, max_tokens=128_000))
+
+    body = json.loads(server.requests[0].partition(b"\r\n\r\n")[2])
+    assert CARD.context_tokens - 20 <= body["max_tokens"] < CARD.context_tokens
 
 
 async def test_a_password_in_the_url_is_not_shown() -> None:

@@ -8,17 +8,33 @@ from hybrid_coordinator.domain.query import Query
 from hybrid_coordinator.domain.route import Location, ModelCard
 from hybrid_coordinator.errors import BadInput, ModelUnavailable
 from hybrid_coordinator.flows import answer, datasets
-from hybrid_coordinator.flows.answer import Answerer
+from hybrid_coordinator.flows.account import Bookkeeper
+from hybrid_coordinator.flows.answer import Answerer, AnswerPolicy
 from hybrid_coordinator.flows.augment import Augmenter
+from hybrid_coordinator.flows.budgets import Budgets
+from hybrid_coordinator.flows.caching import SemanticCache
+from hybrid_coordinator.flows.closing import Closer
+from hybrid_coordinator.flows.deciding import Decider
+from hybrid_coordinator.flows.digesting import Digester
+from hybrid_coordinator.flows.ensemble_voice import with_ensemble
 from hybrid_coordinator.flows.feedback import Feedback
 from hybrid_coordinator.flows.health import Check, Health, check_health
 from hybrid_coordinator.flows.history import History
 from hybrid_coordinator.flows.importing import Importer
 from hybrid_coordinator.flows.ingest import Indexer
+from hybrid_coordinator.flows.lessons import Lessons
+from hybrid_coordinator.flows.recalls import Recalls
+from hybrid_coordinator.flows.recording import Recorder
+from hybrid_coordinator.flows.relay import Relay, RelayPolicy
 from hybrid_coordinator.flows.reports import Reporter
+from hybrid_coordinator.flows.routing import LearnedRouter
 from hybrid_coordinator.flows.search import Searcher
+from hybrid_coordinator.flows.sessions import Sessions
+from hybrid_coordinator.flows.shadowing import Shadows
+from hybrid_coordinator.flows.switchboard import Switchboard, VendorDesk
+from hybrid_coordinator.flows.watching import WatchedKnowledge
 from hybrid_coordinator.logic.pricing import find_price
-from hybrid_coordinator.ports import Clock, Datasets, Embedder, Files, Knowledge, Ledger, Model
+from hybrid_coordinator.ports import Cache, Clock, Datasets, Embedder, Files, Knowledge, Ledger, Model
 from hybrid_coordinator.settings import Settings
 
 
@@ -29,7 +45,9 @@ class Backends:
     embedder: Embedder
     knowledge: Knowledge
     ledger: Ledger
+    cache: Cache
     models: Mapping[str, Model]
+    desks: Mapping[str, VendorDesk]
     datasets: Datasets
     files: Files
     clock: Clock
@@ -42,37 +60,74 @@ class House:
     def __init__(self, settings: Settings, backends: Backends) -> None:
         self.settings = settings
         self.embedder = backends.embedder
-        self.knowledge = backends.knowledge
         self.ledger = backends.ledger
-        self.models = backends.models
         self.clock = backends.clock
+        self.models = with_ensemble(backends.models, self.embedder)
         self._datasets = backends.datasets
         self._neighbours = backends.neighbours
+        self.cache = SemanticCache(backends.cache, self.embedder, self.clock, settings.cache)
+        self.knowledge: Knowledge = WatchedKnowledge(backends.knowledge, self.cache)
+        self.budgets = Budgets(self.ledger, self.clock, settings.budget)
         self.history = History(self.ledger, self.knowledge, self.embedder)
         self.augmenter = Augmenter(self.embedder, self.knowledge, self.history, settings.grounding)
-        self.answerer = Answerer(
-            self.models,
-            self.augmenter,
-            self.ledger,
-            self.history,
-            self.clock,
-            settings.routing,
-            settings.grounding,
-            reference_card(settings),
-        )
+        router = LearnedRouter(self.embedder, settings.router)
+        self.lessons = Lessons(router, self.ledger, settings.routing, settings.router)
+        recalls = Recalls(self.cache)
+        self._recorder = Recorder(self.ledger, self.history, self.budgets)
+        self.answerer = self._wire_answerer(recalls)
+        self.shadows = Shadows(recalls, self.cache, self.answerer)
         self.searcher = Searcher(self.augmenter, self.ledger, self.answerer)
-        self.feedback = Feedback(
+        self.feedback = self._wire_feedback()
+        self.indexer = Indexer(backends.files, self.knowledge, self.embedder, self.ledger, self.clock)
+        self.importer = Importer(backends.files, self.knowledge, self.embedder, self.clock)
+        self.reporter = Reporter(
+            self.ledger, self.knowledge, self.clock, settings.scoring.high_value_threshold, budgets=self.budgets
+        )
+        waits = RelayPolicy(settings.patience.first_word_s, settings.patience.whole_answer_s)
+        vendors = {name: desk.vendor for name, desk in backends.desks.items()}
+        self.relay = Relay(vendors, self._recorder, self.clock, waits)
+        self.switchboard = Switchboard(self.models, backends.desks, settings.gateway.model_map, waits)
+
+    async def open(self) -> None:
+        """Read what must be known before the first question."""
+        await self.budgets.open()
+        await self.lessons.open()
+
+    def _wire_answerer(self, recalls: Recalls) -> Answerer:
+        settings, reference = self.settings, reference_card(self.settings)
+        sessions = Sessions(self.clock)
+        decider = Decider(
+            self.augmenter,
+            self.cache,
+            self.lessons,
+            self.budgets,
+            sessions,
+            settings.routing,
+            settings.gateway.holdout_share,
+        )
+        bookkeeper = Bookkeeper(self.clock, reference)
+        return Answerer(
+            self.models,
+            decider,
+            Digester(self._recorder, self.clock, settings.grounding, reference),
+            Closer(bookkeeper, self._recorder, self.ledger, self.cache, sessions, self.lessons, recalls, self.clock),
+            self.ledger,
+            self.clock,
+            AnswerPolicy(settings.grounding, settings.validation, settings.gateway.check_local),
+        )
+
+    def _wire_feedback(self) -> Feedback:
+        return Feedback(
             self.ledger,
             self.knowledge,
             self.embedder,
             self.history,
             self.clock,
-            settings.scoring,
-            extract_patterns=settings.learning.pattern_extraction,
+            self.settings.scoring,
+            cache=self.cache,
+            lessons=self.lessons,
+            extract_patterns=self.settings.learning.pattern_extraction,
         )
-        self.indexer = Indexer(backends.files, self.knowledge, self.embedder, self.ledger, self.clock)
-        self.importer = Importer(backends.files, self.knowledge, self.embedder, self.clock)
-        self.reporter = Reporter(self.ledger, self.knowledge, self.clock, settings.scoring.high_value_threshold)
 
     async def answer_whole(self, query: Query) -> Interaction:
         """The recorded answer, once it is whole."""

@@ -4,6 +4,8 @@ import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import httpx2
+
 from hybrid_coordinator.app.folder import MODELS_FOLDER
 from hybrid_coordinator.backends.http import open_client
 from hybrid_coordinator.backends.models.anthropic import AnthropicModel
@@ -75,27 +77,47 @@ def _local_server(name: str, speciality: Speciality, url: str, model: str, setti
 
 
 def _remote_models(settings: Settings) -> Iterator[Model]:
+    for vendor in VENDORS:
+        if keyed(settings, vendor):
+            yield remote_model(settings, vendor, vendor_model_name(settings, vendor), open_client(trust_env=True))
+
+
+VENDORS = ("anthropic", "openai")
+
+
+def keyed(settings: Settings, vendor: str) -> bool:
+    """Whether a key for this vendor is set."""
+    remote = settings.remote
+    return bool(remote.anthropic_api_key if vendor == "anthropic" else remote.openai_api_key)
+
+
+def vendor_model_name(settings: Settings, vendor: str) -> str:
+    """The model that is asked at this vendor when nobody names one."""
+    return settings.remote.anthropic_model if vendor == "anthropic" else settings.remote.openai_model
+
+
+def remote_model(settings: Settings, vendor: str, name: str, client: httpx2.AsyncClient) -> Model:
+    """A vendor's model by its name, with the key that is set here. Closing it closes the client."""
     remote, patience = settings.remote, _patience(settings)
-    if remote.anthropic_api_key:
-        yield AnthropicModel(
-            _remote_card(remote.anthropic_model),
+    if vendor == "anthropic":
+        return AnthropicModel(
+            remote_card(name),
             base_url=remote.anthropic_url,
-            model=remote.anthropic_model,
-            client=open_client(trust_env=True),
+            model=name,
+            client=client,
             api_key=remote.anthropic_api_key.reveal,
             patience=patience,
             takes_temperature=False,  # newer models may refuse one, and none needs one
         )
-    if remote.openai_api_key:
-        yield OpenAIChatModel(
-            _remote_card(remote.openai_model),
-            base_url=remote.openai_url,
-            model=remote.openai_model,
-            client=open_client(trust_env=True),
-            api_key=remote.openai_api_key.reveal,
-            patience=patience,
-            dialect=REASONING if _REASONING_NAME.match(remote.openai_model) else COMMON,
-        )
+    return OpenAIChatModel(
+        remote_card(name),
+        base_url=remote.openai_url,
+        model=name,
+        client=client,
+        api_key=remote.openai_api_key.reveal,
+        patience=patience,
+        dialect=REASONING if _REASONING_NAME.match(name) else COMMON,
+    )
 
 
 _REASONING_NAME = re.compile(r"(openai/)?(o\d|gpt-5)")
@@ -108,7 +130,7 @@ REMOTE_CONTEXT_TOKENS = 128_000
 """What current remote models take at least; a longer prompt is refused by the vendor with its own words."""
 
 
-def _remote_card(name: str) -> ModelCard:
+def remote_card(name: str) -> ModelCard:
     """A model without a list price costs nothing in the report, and the report's reader is told by `models`."""
     price = find_price(name) or (0, 0)
     return ModelCard(

@@ -8,13 +8,16 @@ from urllib.parse import quote
 
 import anyio
 
-from hybrid_coordinator.app.folder import KNOWLEDGE_FOLDER, LEDGER_FILE, own_folder
+from hybrid_coordinator.app.folder import CACHE_FILE, KNOWLEDGE_FOLDER, LEDGER_FILE, own_folder
 from hybrid_coordinator.app.house import Backends, House
 from hybrid_coordinator.app.models import open_models
+from hybrid_coordinator.app.vendors import open_desks
+from hybrid_coordinator.backends.cache.sqlite import SqliteCache
 from hybrid_coordinator.backends.clock import SystemClock
 from hybrid_coordinator.backends.datasets.jsonl import JsonlDataset
 from hybrid_coordinator.backends.embedders.minilm import MiniLmEmbedder
 from hybrid_coordinator.backends.embedders.openai import OpenAIEmbedder
+from hybrid_coordinator.backends.embedders.remembering import RememberingEmbedder
 from hybrid_coordinator.backends.files.local import LocalFiles
 from hybrid_coordinator.backends.http import open_client
 from hybrid_coordinator.backends.knowledge.edge import EdgeKnowledge
@@ -42,11 +45,13 @@ async def open_house(settings: Settings, *, keep_up: bool = False) -> AsyncItera
         async with AsyncExitStack() as stack:
             house = House(settings, await _open_backends(settings, folder, stack))
             await _refill(house)
+            await house.open()
             async with anyio.create_task_group() as group:
                 if keep_up:
                     house.history.note_record()
                     group.start_soon(house.history.keep_up)
                     group.start_soon(house.history.keep_tidy)
+                    group.start_soon(house.shadows.keep_up)
                 else:
                     await _file_the_rest(house)  # of a process that was killed
                 try:
@@ -78,15 +83,27 @@ async def _open_backends(settings: Settings, folder: Path, stack: AsyncExitStack
     clock = SystemClock()
     ledger = await _open_ledger(settings, folder)
     stack.push_async_callback(ledger.aclose)
-    embedder = open_embedder(settings)
+    embedder = RememberingEmbedder(open_embedder(settings))
     stack.push_async_callback(embedder.aclose)
     knowledge = await _open_knowledge(settings, folder, embedder)
     stack.push_async_callback(knowledge.aclose)
     models = {model.card.name: model for model in open_models(settings, clock)}
     for model in models.values():
         stack.push_async_callback(model.aclose)
-    dataset = JsonlDataset(settings.learning.finetune_data_path.expanduser())
-    return Backends(embedder, knowledge, ledger, models, dataset, LocalFiles(), clock, _open_neighbours(settings))
+    cache = await SqliteCache.open(folder / CACHE_FILE, embedder.identity)
+    stack.push_async_callback(cache.aclose)
+    return Backends(
+        embedder=embedder,
+        knowledge=knowledge,
+        ledger=ledger,
+        cache=cache,
+        models=models,
+        desks=open_desks(settings, stack),
+        datasets=JsonlDataset(settings.learning.finetune_data_path.expanduser()),
+        files=LocalFiles(),
+        clock=clock,
+        neighbours=_open_neighbours(settings),
+    )
 
 
 async def _open_ledger(settings: Settings, folder: Path) -> SqlLedger:

@@ -5,7 +5,6 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any
 
@@ -14,6 +13,7 @@ import httpx2
 
 from hybrid_coordinator.errors import ModelRefused, ModelUnavailable
 from hybrid_coordinator.wire.json_events import text_of
+from hybrid_coordinator.wire.retry_after import retry_after_s
 from hybrid_coordinator.wire.sse import WireError
 
 EXCERPT_BYTES = 4096
@@ -131,18 +131,6 @@ def excerpt(body: bytes) -> str:
     if isinstance(parsed, dict):
         text = text_of(parsed.get("error") or parsed)
     return " ".join(text.split())[:EXCERPT_CHARACTERS] or "nothing more"
-
-
-def retry_after_s(headers: Mapping[str, str]) -> float | None:
-    """The wait that a server asks for: its seconds, or its date measured from the server's own `Date`."""
-    asked = headers.get("retry-after", "")
-    if re.fullmatch(r"\d{1,9}(\.\d+)?", asked):
-        return float(asked)
-    try:
-        wait = parsedate_to_datetime(asked) - parsedate_to_datetime(headers.get("date", ""))
-    except (ValueError, TypeError):  # not dates, or one with a zone and one without
-        return None
-    return max(0.0, wait.total_seconds())
 
 
 def _reason(error: Exception) -> str:

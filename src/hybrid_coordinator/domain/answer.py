@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from hybrid_coordinator.domain.interaction import CacheUse, Interaction
 from hybrid_coordinator.domain.knowledge import Passage
-from hybrid_coordinator.domain.query import Delta, Thought, ToolCall
+from hybrid_coordinator.domain.query import Delta, Finished, Thought, ToolCall, Verbatim
 from hybrid_coordinator.domain.route import Route
 
 
@@ -52,18 +52,21 @@ class Rejected:
 
 @dataclass(frozen=True, slots=True)
 class Recalled:
-    """The cache knows the answer, from the interaction of that id; no model is asked."""
+    """The cache knows the answer, which this model gave in the interaction of that id; no model is asked."""
 
     origin_id: str
     cache: CacheUse
-    reason: str
+    model: str
 
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """Last: the answer is whole and recorded."""
+    """Last: the answer is whole and recorded, and this is how its model ended it."""
 
     interaction: Interaction
+    finished: Finished
 
 
-AnswerEvent = Routed | Recalled | Digested | Attempted | FellThrough | Rejected | Delta | Thought | ToolCall | Answered
+AnswerEvent = (
+    Routed | Recalled | Digested | Attempted | FellThrough | Rejected | Delta | Thought | ToolCall | Verbatim | Answered
+)

@@ -144,7 +144,8 @@ class Totals:
     """Sums over a span of time.
 
     `local`, `remote`, `mean_relevance_local` and `mean_latency_ms` are of whole answers: not cut short, and not the
-    local half of a local-then-remote one. Tokens and money are of everything.
+    local half of a local-then-remote one. Tokens and money are of everything. `recalled` are answers out of the cache,
+    by how it knew them; `escalations` are local answers that were rejected for a better one.
     """
 
     interactions: int = 0
@@ -166,3 +167,7 @@ class Totals:
     cost_saved: int = 0
     mean_latency_ms: float | None = None
     corrections: int = 0
+    recalled: Mapping[str, int] = field(default_factory=dict)
+    escalations: int = 0
+    cache_read_tokens: int = 0
+    cache_write_tokens: int = 0

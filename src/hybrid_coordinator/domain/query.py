@@ -93,26 +93,6 @@ class Turn:
 
 
 @dataclass(frozen=True, slots=True)
-class Query:
-    """One question. `context` is material the asker sent along: a file, a log, a diff.
-
-    `conversation` is the whole of what a client wanted a model to be sent, of which `text` is the last question: it is
-    kept as it is, and what is known here is added at its end. Without one a prompt is made of the other fields.
-    """
-
-    text: str
-    context: str = ""
-    session_id: str | None = None
-    profile: Profile = Profile.DEFAULT
-    preference: Preference = Preference.AUTO
-    history: tuple[Turn, ...] = ()
-    max_tokens: int = 500
-    temperature: float = 0.7
-    tags: tuple[str, ...] = ()
-    conversation: "Prompt | None" = None
-
-
-@dataclass(frozen=True, slots=True)
 class Tool:
     """What a model may call. `parameters` is the JSON Schema of its arguments."""
 
@@ -148,6 +128,42 @@ class Prompt:
     tool_choice: ToolChoice = ToolChoice.AUTO
     forced_tool: str = ""
     schema: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What may be done for a question. False opts out: of the cache, of what is known here, of being recorded."""
+
+    cache: bool = True
+    context: bool = True
+    record: bool = True
+
+
+NO_WISHES = Wishes()
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """One question. `context` is material the asker sent along: a file, a log, a diff.
+
+    `conversation` is the whole of what a client wanted a model to be sent, of which `text` is the last question: it is
+    kept as it is, and what is known here is added at its end. Without one a prompt is made of the other fields.
+    `asker` is the name of the key that asks. `model` names the one model that may answer; "" leaves the choice.
+    """
+
+    text: str
+    context: str = ""
+    session_id: str | None = None
+    profile: Profile = Profile.DEFAULT
+    preference: Preference = Preference.AUTO
+    history: tuple[Turn, ...] = ()
+    max_tokens: int = 500
+    temperature: float = 0.7
+    tags: tuple[str, ...] = ()
+    conversation: Prompt | None = None
+    wishes: Wishes = NO_WISHES
+    asker: str = ""
+    model: str = ""
 
 
 class StopReason(StrEnum):
@@ -195,7 +211,18 @@ class Finished:
     confidence: float | None = None
 
 
-Spoken = Delta | Thought | ToolCall | Finished
+@dataclass(frozen=True, slots=True)
+class Verbatim:
+    """Bytes of the asker's own wire, to be passed on as they are; what they mean follows as events of its own.
+
+    The first of a stream carries the headers of the reply.
+    """
+
+    data: bytes
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+
+
+Spoken = Delta | Thought | ToolCall | Verbatim | Finished
 """An event of a model's stream. A thought or a call comes whole, in the place where it was said."""
 
 

@@ -12,6 +12,7 @@ class Target(StrEnum):
     LOCAL = "local"
     REMOTE = "remote"
     LOCAL_THEN_REMOTE = "local-then-remote"
+    ENSEMBLE = "ensemble"
 
 
 class Location(StrEnum):

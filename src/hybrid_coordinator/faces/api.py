@@ -16,7 +16,7 @@ from hybrid_coordinator.errors import BadInput, CoordinatorError, NotFound
 from hybrid_coordinator.faces import shapes
 from hybrid_coordinator.faces.events import encode_event
 from hybrid_coordinator.faces.failures import error_body, failure_of
-from hybrid_coordinator.faces.guard import BodyTooLarge, too_large
+from hybrid_coordinator.faces.guard import MAX_BODY, BodyTooLarge, too_large
 from hybrid_coordinator.faces.index_events import encode_index_run
 from hybrid_coordinator.faces.metrics import CONTENT_TYPE, render_metrics
 from hybrid_coordinator.faces.openapi import openapi_document, openapi_page
@@ -85,7 +85,11 @@ class Api:
         """200 while the stores are up, 503 when one is not; without the key only the word."""
         result = await health(self._house, shapes.HealthRequest())
         status = 503 if result.status == "down" else 200
-        told = result.model_dump(mode="json") if request.scope["coordinator.key_ok"] else {"status": result.status}
+        told = (
+            result.model_dump(mode="json")
+            if request.scope["coordinator.asker"] is not None
+            else {"status": result.status}
+        )
         return JSONResponse(told | {"instance": self._instance}, status)
 
     async def metrics(self, _request: Request) -> Response:
@@ -109,7 +113,7 @@ async def _read_json(request: Request) -> Any:
     try:
         body = await request.body()
     except BodyTooLarge as error:
-        raise HTTPException(413, str(too_large())) from error
+        raise HTTPException(413, str(too_large(MAX_BODY))) from error
     if not body.strip():
         return {}
     try:

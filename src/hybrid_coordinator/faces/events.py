@@ -12,7 +12,7 @@ from hybrid_coordinator.domain.answer import (
     Rejected,
     Routed,
 )
-from hybrid_coordinator.domain.query import Delta, Thought, ToolCall
+from hybrid_coordinator.domain.query import Delta, Thought, ToolCall, Verbatim
 from hybrid_coordinator.faces.shapes import InteractionResult, PassageResult, RouteResult
 
 
@@ -36,11 +36,13 @@ def encode_event(event: AnswerEvent) -> dict[str, Any]:
             return {"event": "fell_through", "model": model, "why": why}
         case Rejected(model, why):
             return {"event": "rejected", "model": model, "why": why}
-        case Recalled(origin_id, cache, reason):
-            return {"event": "recalled", "origin_id": origin_id, "cache": cache.value, "reason": reason}
+        case Recalled(origin_id, cache, model):
+            return {"event": "recalled", "origin_id": origin_id, "cache": cache.value, "model": model}
         case Thought(text):
             return {"event": "thought", "text": text}
         case ToolCall(id, name, arguments):
             return {"event": "tool_call", "id": id, "name": name, "arguments": arguments}
+        case Verbatim(data):
+            return {"event": "verbatim", "bytes": len(data)}
         case Answered(interaction):
             return {"event": "answered", "interaction": InteractionResult.of(interaction).model_dump(mode="json")}

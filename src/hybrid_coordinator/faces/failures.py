@@ -21,6 +21,7 @@ TABLE: tuple[tuple[type[errors.CoordinatorError], Failure], ...] = (
     (errors.BadInput, Failure("bad_input", 400, 2)),
     (errors.NotFound, Failure("not_found", 404, 3)),
     (errors.Conflict, Failure("conflict", 409, 4)),
+    (errors.OverBudget, Failure("over_budget", 429, 5)),
     (errors.StorageFull, Failure("storage_full", 507, 5)),
     (errors.Unavailable, Failure("unavailable", 503, 5)),
     (errors.Damaged, Failure("damaged", 500, 6)),

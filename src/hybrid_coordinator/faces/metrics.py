@@ -41,8 +41,12 @@ class _Figures(Collector):
                 totals.cost_saved / 1_000_000,
             ),
             ("coordinator_corrections", "Corrections taught", totals.corrections),
+            ("coordinator_rejected_answers", "Local answers that were not trusted", totals.escalations),
+            ("coordinator_prompt_cache_read_tokens", "Tokens vendors' prompt caches gave", totals.cache_read_tokens),
+            ("coordinator_prompt_cache_write_tokens", "Tokens vendors' prompt caches took", totals.cache_write_tokens),
         ):
             yield CounterMetricFamily(name, help_text, value=value)
+        yield _labelled("coordinator_cache_hits", "Answers from the cache by kind", dict(totals.recalled))
         passages = GaugeMetricFamily("coordinator_passages", "Passages by collection", labels=["collection"])
         for collection, count in self._report.passages.items():
             passages.add_metric([collection.value], count)

@@ -10,10 +10,11 @@ from hybrid_coordinator import __version__
 from hybrid_coordinator.app import House
 from hybrid_coordinator.domain.interaction import Outcome
 from hybrid_coordinator.domain.knowledge import CONTEXT_COLLECTIONS, SearchMode
-from hybrid_coordinator.domain.query import Query
+from hybrid_coordinator.domain.query import Query, Wishes
 from hybrid_coordinator.domain.route import Location
 from hybrid_coordinator.errors import BadInput
 from hybrid_coordinator.faces import shapes
+from hybrid_coordinator.faces.cache_operations import cache_entries, cache_test, purge_cache
 from hybrid_coordinator.flows.feedback import Track
 from hybrid_coordinator.flows.reports import Report
 from hybrid_coordinator.flows.search import RoutedQuery, check_limit
@@ -225,6 +226,14 @@ def show_report(made: Report) -> shapes.ReportResult:
         cost_usd=totals.cost / 1_000_000,
         cost_saved_usd=totals.cost_saved / 1_000_000,
         corrections=totals.corrections,
+        cache_hits=dict(totals.recalled),
+        cache_hit_share=made.cache_hit_share,
+        escalations=totals.escalations,
+        escalation_share=made.escalation_share,
+        cache_read_tokens=totals.cache_read_tokens,
+        cache_write_tokens=totals.cache_write_tokens,
+        savings=shapes.SavingsResult.of(made.savings),
+        budgets={name: shapes.StandingResult.of(standing) for name, standing in made.standings.items()},
         passages={collection.value: count for collection, count in made.passages.items()},
     )
 
@@ -282,6 +291,7 @@ def query_of(request: shapes.AskRequest) -> Query:
         max_tokens=request.max_tokens,
         temperature=request.temperature,
         tags=tuple(request.tags),
+        wishes=Wishes(cache=request.use_cache),
     )
 
 
@@ -377,6 +387,28 @@ OPERATIONS: dict[str, Operation] = {
             read_only=False,
             idempotent=False,
             open_world=True,
+        ),
+        Operation(
+            "cache_entries",
+            "What the cache holds, newest first, and how far its hits were right.",
+            shapes.CacheEntriesRequest,
+            shapes.CacheEntriesResult,
+            cache_entries,
+        ),
+        Operation(
+            "cache_test",
+            "What the cache would say to a question, and why.",
+            shapes.CacheTestRequest,
+            shapes.CacheTestResult,
+            cache_test,
+        ),
+        Operation(
+            "purge_cache",
+            "Forget cached answers: by id, of one key, or all.",
+            shapes.PurgeCacheRequest,
+            shapes.PurgeCacheResult,
+            purge_cache,
+            read_only=False,
         ),
         Operation("browse", "A page of a collection.", shapes.BrowseRequest, shapes.BrowseResult, browse),
         Operation("health", "What is up and what is not.", shapes.HealthRequest, shapes.HealthResult, health),

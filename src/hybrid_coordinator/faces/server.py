@@ -14,12 +14,13 @@ import anyio
 import uvicorn
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
 from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from hybrid_coordinator.app import SERVER_FILE, House, open_house
 from hybrid_coordinator.errors import Conflict, CoordinatorError
 from hybrid_coordinator.faces.api import Api, tell_error, tell_http_error, tell_unexpected
+from hybrid_coordinator.faces.gateway import Gateway, is_gateway_path, refuse
 from hybrid_coordinator.faces.guard import Guard
 from hybrid_coordinator.faces.mcp import build_mcp
 from hybrid_coordinator.settings import ServerSettings, Settings
@@ -30,8 +31,8 @@ GRACE_S = 5
 logger = logging.getLogger(__name__)
 
 
-def build_app(house: House, instance: str) -> Starlette:
-    """The whole HTTP face over an open house."""
+def build_app(house: House, instance: str) -> ASGIApp:
+    """The whole HTTP face over an open house. Gateway requests go straight to the gateway: there every step counts."""
     mcp = build_mcp(house)
 
     @asynccontextmanager
@@ -39,13 +40,18 @@ def build_app(house: House, instance: str) -> Starlette:
         async with mcp.running():
             yield
 
-    server = house.settings.server
-    return Starlette(
+    pages = Starlette(
         routes=[*Api(house, instance).routes(), Route("/mcp", mcp.app)],
-        middleware=[Middleware(Guard, api_key=server.api_key, host=server.host)],
         exception_handlers={CoordinatorError: tell_error, HTTPException: tell_http_error, Exception: tell_unexpected},
         lifespan=lifespan,
     )
+    gateway = Gateway(house)
+
+    async def doorway(scope: Scope, receive: Receive, send: Send) -> None:
+        app = gateway if scope["type"] == "http" and is_gateway_path(scope["path"]) else pages
+        await app(scope, receive, send)
+
+    return Guard(doorway, server=house.settings.server, refuse=refuse)
 
 
 async def serve(settings: Settings) -> None:
@@ -55,7 +61,12 @@ async def serve(settings: Settings) -> None:
         instance = house.clock.new_id()
         app = build_app(house, instance)
         config = uvicorn.Config(
-            app, log_config=None, access_log=False, timeout_graceful_shutdown=GRACE_S, lifespan="on"
+            app,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=GRACE_S,
+            lifespan="on",
         )
         told: dict[str, str | int] = {"url": _url(listener), "pid": os.getpid(), "instance": instance}
         await _Announced(config, settings.data_dir / SERVER_FILE, told).serve(sockets=[listener])

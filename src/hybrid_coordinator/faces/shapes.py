@@ -8,11 +8,17 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from hybrid_coordinator.domain.caching import CacheEntry
 from hybrid_coordinator.domain.interaction import AgentType, Interaction, OutcomeKind, ValueScore
 from hybrid_coordinator.domain.knowledge import Collection, Passage
 from hybrid_coordinator.domain.query import Preference, Profile
 from hybrid_coordinator.domain.route import Route
+from hybrid_coordinator.logic.auditing import Audit, Estimate
+from hybrid_coordinator.logic.budgets import Standing
 from hybrid_coordinator.logic.modes import QueryMode
+
+MICRO = 1_000_000
+"""Micro-dollars in a dollar."""
 
 Limit = Annotated[int, Field(ge=1, le=100)]
 Feedback = Literal[-1, 0, 1]
@@ -225,6 +231,7 @@ class AskRequest(Request):
     max_tokens: int = Field(500, ge=1, le=32_000, description="How long the answer may be.")
     temperature: float = Field(0.7, ge=0.0, le=2.0)
     tags: list[str] = Field([], description="Labels.")
+    use_cache: bool = Field(True, description="May the answer come from the cache?")
 
 
 class ValueResult(Result):
@@ -259,6 +266,11 @@ class InteractionResult(Result):
     outcome: OutcomeKind | None
     user_feedback: int | None
     value: ValueResult | None
+    key: str = Field(description="The name of the key that asked.")
+    parent_id: str | None
+    cache: str
+    holdout: bool
+    tags: list[str]
 
     @classmethod
     def of(cls, interaction: Interaction) -> "InteractionResult":
@@ -284,6 +296,11 @@ class InteractionResult(Result):
             outcome=outcome.kind if outcome else None,
             user_feedback=outcome.user_feedback if outcome else None,
             value=ValueResult.of(interaction.value) if interaction.value else None,
+            key=interaction.asker,
+            parent_id=interaction.parent_id,
+            cache=interaction.cache,
+            holdout=interaction.holdout,
+            tags=list(interaction.tags),
         )
 
 
@@ -298,6 +315,56 @@ class InteractionsRequest(Request):
 
 class InteractionsResult(Result):
     interactions: list[InteractionResult]
+
+
+class EstimateResult(Result):
+    value: float
+    low: float = Field(description="The lower end of the 95% interval.")
+    high: float
+
+    @classmethod
+    def of(cls, estimate: Estimate | None, unit: float = 1.0) -> "EstimateResult | None":
+        if estimate is None:
+            return None
+        return cls(value=estimate.value / unit, low=estimate.low / unit, high=estimate.high / unit)
+
+
+class SavingsResult(Result):
+    """What was routed, against the share that went the plain way. Money is in dollars."""
+
+    verdict: str
+    questions: int
+    sessions: int
+    held_out_questions: int
+    held_out_sessions: int
+    saving_usd_per_question: EstimateResult | None
+    total_saving_usd: EstimateResult | None
+    share: float | None
+    success_difference: EstimateResult | None
+
+    @classmethod
+    def of(cls, audit: Audit) -> "SavingsResult":
+        return cls(
+            verdict=audit.verdict,
+            questions=audit.questions,
+            sessions=audit.sessions,
+            held_out_questions=audit.held_out_questions,
+            held_out_sessions=audit.held_out_sessions,
+            saving_usd_per_question=EstimateResult.of(audit.saving, MICRO),
+            total_saving_usd=EstimateResult.of(audit.total_saving, MICRO),
+            share=audit.share,
+            success_difference=EstimateResult.of(audit.success),
+        )
+
+
+class StandingResult(Result):
+    level: str
+    reason: str
+    resets_at: datetime
+
+    @classmethod
+    def of(cls, standing: Standing) -> "StandingResult":
+        return cls(level=standing.level, reason=standing.reason, resets_at=standing.resets_at)
 
 
 class ReportRequest(Request):
@@ -326,7 +393,87 @@ class ReportResult(Result):
     cost_usd: float
     cost_saved_usd: float
     corrections: int
+    cache_hits: dict[str, int]
+    cache_hit_share: float | None
+    escalations: int = Field(description="Local answers that were not trusted and replaced.")
+    escalation_share: float | None
+    cache_read_tokens: int = Field(description="Tokens that vendors' prompt caches gave.")
+    cache_write_tokens: int
+    savings: SavingsResult
+    budgets: dict[str, StandingResult]
     passages: dict[str, int]
+
+
+class CacheEntryResult(Result):
+    id: str
+    query: str
+    answer: str
+    key: str = Field(description="The name of the key that asked.")
+    created_at: datetime
+    expires_at: datetime
+    hits: int
+    trusted: bool
+    judged_good: int = Field(description="How often an answer to a like question was seen to fit.")
+    judged_bad: int
+    passage_ids: list[str]
+    interaction_id: str | None
+
+    @classmethod
+    def of(cls, entry: CacheEntry) -> "CacheEntryResult":
+        good = sum(observation.fitted for observation in entry.observations)
+        return cls(
+            id=entry.id,
+            query=entry.key.text,
+            answer=entry.answer.text,
+            key=entry.key.tenant,
+            created_at=entry.created_at,
+            expires_at=entry.expires_at,
+            hits=entry.hits,
+            trusted=not entry.distrusted,
+            judged_good=good,
+            judged_bad=len(entry.observations) - good,
+            passage_ids=list(entry.passage_ids),
+            interaction_id=entry.interaction_id,
+        )
+
+
+class CacheEntriesRequest(Request):
+    key: str | None = Field(None, description="Only what this key asked; left out: everything.")
+    limit: int = Field(50, ge=1, le=10_000, description="How many, the newest first.")
+
+
+class CacheEntriesResult(Result):
+    entries: list[CacheEntryResult]
+    total: int
+    requests: int = Field(description="Questions looked up since the start.")
+    semantic_hits: int = Field(description="Of these, answered by the answer to another question.")
+    judged: int = Field(description="Of these, with a known outcome.")
+    wrong: int = Field(description="Of these, wrong.")
+
+
+class CacheTestRequest(Request):
+    query: str = Field(description="A question, as if it were asked now.")
+    key: str = Field("", description="The name of the key that would ask.")
+
+
+class CacheTestResult(Result):
+    hit: bool
+    layer: str | None
+    reason: str
+    guard: str | None = Field(description="The guard that kept the nearest answer back.")
+    similarity: float
+    probability: float = Field(description="The chance that the nearest answer fits.")
+    nearest: CacheEntryResult | None
+
+
+class PurgeCacheRequest(Request):
+    ids: list[str] | None = Field(None, description="These entries.")
+    key: str | None = Field(None, description="Everything this key asked.")
+    everything: bool = Field(False, description="Everything.")
+
+
+class PurgeCacheResult(Result):
+    purged: int
 
 
 class BrowseRequest(Request):

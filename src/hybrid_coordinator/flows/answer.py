@@ -1,61 +1,47 @@
-"""Answer a question: recall, find, route, say, record."""
+"""Answer a question: recall, find, route, say, check, record."""
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import anyio
 
-from hybrid_coordinator.domain.answer import Answered, AnswerEvent, Attempted, Digested, FellThrough, Routed
-from hybrid_coordinator.domain.interaction import AgentType, Interaction
-from hybrid_coordinator.domain.knowledge import Passage
-from hybrid_coordinator.domain.query import (
-    Completion,
-    Delta,
-    Finished,
-    Preference,
-    Prompt,
-    Query,
-    Role,
-    Thought,
-    ToolCall,
-    Turn,
-    Usage,
-    fold,
+from hybrid_coordinator.domain.answer import (
+    Answered,
+    AnswerEvent,
+    Attempted,
+    FellThrough,
+    Recalled,
+    Rejected,
+    Routed,
 )
-from hybrid_coordinator.domain.route import Location, ModelCard, Route, Target
-from hybrid_coordinator.errors import CoordinatorError, ModelUnavailable
-from hybrid_coordinator.flows.augment import Augmenter
-from hybrid_coordinator.flows.history import History
-from hybrid_coordinator.logic.digesting import cut_pieces, join_notes, note_prompt, pick_pieces
-from hybrid_coordinator.logic.errors_in_text import error_lines
-from hybrid_coordinator.logic.grounding import GroundingPolicy, ground, question_prompt
+from hybrid_coordinator.domain.interaction import Interaction
+from hybrid_coordinator.domain.knowledge import Passage
+from hybrid_coordinator.domain.query import Completion, Delta, Finished, Prompt, Query, Role, Turn
+from hybrid_coordinator.domain.route import Location
+from hybrid_coordinator.errors import CoordinatorError, ModelUnavailable, VendorRefused
+from hybrid_coordinator.flows.account import Account, Discarded, Told
+from hybrid_coordinator.flows.closing import Closer
+from hybrid_coordinator.flows.deciding import Decider
+from hybrid_coordinator.flows.digesting import Digest, Digester, listen
+from hybrid_coordinator.flows.recording import HUNG_UP
+from hybrid_coordinator.logic.cached_answers import from_cached
+from hybrid_coordinator.logic.grounding import GroundingPolicy, ground, question_prompt, weave
 from hybrid_coordinator.logic.questions import check_question, clean_material
-from hybrid_coordinator.logic.redaction import redact
-from hybrid_coordinator.logic.routing import RoutingPolicy, choose_route
-from hybrid_coordinator.logic.tokens import estimate_tokens
+from hybrid_coordinator.logic.validation import ValidationPolicy, check_answer
 from hybrid_coordinator.ports import Clock, Ledger, Model
 
 SESSION_TURNS = 6
 """How many earlier exchanges of a session are looked at; what fits the token budget of them is sent."""
 
 
-@dataclass(slots=True)
-class _Account:
-    """What is known of an answer while it is being given."""
+@dataclass(frozen=True, slots=True)
+class AnswerPolicy:
+    """How questions are put to models, and whether local answers are checked before they are trusted."""
 
-    id: str
-    started: float
-    query: Query
-    route: Route
-    said: list[Delta | Thought | ToolCall] = field(default_factory=list)
-    first_word: float | None = None
-    card: ModelCard | None = None
-    grounded_on: tuple[str, ...] = ()
-    digest: str = ""
-    finished: Finished | None = None
-    prompt: Prompt | None = None
-    failure: str | None = None
+    grounding: GroundingPolicy
+    validation: ValidationPolicy
+    check_local: bool = True
 
 
 class Answerer:
@@ -64,45 +50,58 @@ class Answerer:
     def __init__(
         self,
         models: Mapping[str, Model],
-        augmenter: Augmenter,
+        decider: Decider,
+        digester: Digester,
+        closer: Closer,
         ledger: Ledger,
-        history: History,
         clock: Clock,
-        routing: RoutingPolicy,
-        grounding: GroundingPolicy,
-        reference: ModelCard,
+        policy: AnswerPolicy,
     ) -> None:
-        """`reference` is the remote model at whose price savings are counted."""
         self._models = models
-        self._augmenter = augmenter
+        self._decider = decider
+        self._digester = digester
+        self._closer = closer
         self._ledger = ledger
-        self._history = history
         self._clock = clock
-        self._routing = routing
-        self._grounding = grounding
-        self._reference = reference
+        self._policy = policy
 
-    async def stream(self, query: Query) -> AsyncGenerator[AnswerEvent, None]:
+    async def stream(
+        self, query: Query, voices: Mapping[str, Model] | None = None
+    ) -> AsyncGenerator[AnswerEvent, None]:
         """The answer as it comes: `Routed` first, `Answered` last, and recorded whatever happens in between.
 
-        Raises BadInput for a question that is none, and ModelUnavailable when no model gave a whole answer.
+        `voices` stand in for the models of their names, or beside them, for this question only. Raises BadInput for a
+        question that is none, OverBudget, and ModelUnavailable when no model gave a whole answer.
         """
         started = self._clock.monotonic()
-        query = await self._recall(
-            replace(query, text=check_question(query.text), context=clean_material(query.context))
-        )
-        finding = await self._augmenter.find(f"{query.text}\n{error_lines(query.context)}".strip())
-        route = choose_route(query, finding.passages, [model.card for model in self._models.values()], self._routing)
-        account = _Account(self._clock.new_id(), started, query, route)
-        async with aclosing(self._tell(account, finding.passages)) as events:
+        answer_id = self._clock.new_id()
+        voices = voices or {}
+        models = {**voices, **self._models, **voices}  # the voices first: they speak as the asker does
+        query = await self._prepare(query)
+        decision = await self._decider.decide(answer_id, query, [model.card for model in models.values()])
+        digest = Digest(answer_id, query, decision.route, decision.holdout)
+        account = Account(answer_id, started, query, decision, digest)
+        async with aclosing(self._tell(account, models)) as events:
             async for event in events:
                 yield event
 
-    async def _tell(self, account: _Account, passages: tuple[Passage, ...]) -> AsyncGenerator[AnswerEvent, None]:
-        whole = False
+    async def _prepare(self, query: Query) -> Query:
+        if (
+            query.conversation is not None
+        ):  # the client sends its history along, and its question may be a tool's result
+            return query
+        query = replace(query, text=check_question(query.text), context=clean_material(query.context))
+        if query.history or not query.session_id:
+            return query
+        earlier = await self._ledger.recent(limit=SESSION_TURNS, session_id=query.session_id)
+        return replace(query, history=_turns(reversed(earlier)))
+
+    async def _tell(self, account: Account, models: Mapping[str, Model]) -> AsyncGenerator[AnswerEvent, None]:
+        decision, whole = account.decision, False
         try:
-            yield Routed(account.id, account.route, passages)
-            async with aclosing(self._say(account, passages)) as events:
+            yield Routed(account.id, decision.route, decision.passages)
+            telling = self._recite(account) if decision.recalled else self._say(account, models)
+            async with aclosing(telling) as events:
                 async for event in events:
                     yield event
             whole = True
@@ -111,192 +110,134 @@ class Answerer:
             raise
         finally:
             if not whole:  # the caller may have hung up: what was said is still a lesson
-                account.failure = account.failure or "the caller hung up before the answer was whole"
+                account.failure = account.failure or HUNG_UP
                 with anyio.CancelScope(shield=True):
-                    await self._record(account)
-        yield Answered(await self._record(account))
+                    await self._closer.close(account)
+        interaction = await self._closer.close(account)
+        assert account.finished is not None
+        yield Answered(interaction, account.finished)
 
-    async def _recall(self, query: Query) -> Query:
-        if query.history or not query.session_id:
-            return query
-        earlier = await self._ledger.recent(limit=SESSION_TURNS, session_id=query.session_id)
-        turns: list[Turn] = []
-        for interaction in reversed(earlier):
-            if interaction.failure is None and interaction.parent_id is None and interaction.response:
-                turns += [Turn(Role.USER, (interaction.query,)), Turn(Role.ASSISTANT, (interaction.response,))]
-        return replace(query, history=tuple(turns))
+    async def _recite(self, account: Account) -> AsyncGenerator[AnswerEvent, None]:
+        """The answer that the cache holds."""
+        recalled = account.decision.recalled
+        assert recalled is not None
+        finished = from_cached(recalled.answer)
+        yield Recalled(recalled.interaction_id or "", account.decision.cache_use, finished.model)
+        account.grounded_on = recalled.passage_ids
+        piece = Delta(recalled.answer.text)
+        for part in (piece, finished):
+            account.note(part, self._clock.monotonic())
+        yield piece
 
-    async def _say(self, account: _Account, passages: tuple[Passage, ...]) -> AsyncGenerator[AnswerEvent, None]:
+    async def _say(self, account: Account, models: Mapping[str, Model]) -> AsyncGenerator[AnswerEvent, None]:
         failures: dict[str, ModelUnavailable] = {}
-        for name in account.route.attempts:
-            model = self._models[name]
+        attempts = account.decision.route.attempts
+        for number, name in enumerate(attempts):
+            later = [models[other] for other in attempts[number + 1 :]]
             try:
-                async with aclosing(self._attempt(model, account, passages)) as events:
+                async with aclosing(self._attempt(models[name], later, account, models)) as events:
                     async for event in events:
                         yield event
             except ModelUnavailable as error:
-                if account.said:
+                if account.first_word is not None:
                     raise
                 failures[name] = error
                 yield FellThrough(name, str(error))
-            else:
+            if account.finished is not None:
                 return
-        raise _join_failures(failures)
+        async with aclosing(self._settle_for(account, failures)) as events:
+            async for event in events:
+                yield event
 
     async def _attempt(
-        self, model: Model, account: _Account, passages: tuple[Passage, ...]
+        self, model: Model, later: Sequence[Model], account: Account, models: Mapping[str, Model]
     ) -> AsyncGenerator[AnswerEvent, None]:
         account.card = model.card
-        if self._must_digest(model.card, account) and not account.digest:
-            async with aclosing(self._digest(account)) as events:
-                async for event in events:
-                    yield event
-        grounding = ground(passages, model.card.location, self._grounding)
-        account.grounded_on = tuple(passage.id for passage in grounding.passages)
-        account.prompt = question_prompt(account.query, grounding, self._grounding, account.digest)
+        if self._digester.is_due(account.digest, model.card):
+            async with aclosing(self._digester.digest(account.digest, models)) as steps:
+                async for step in steps:
+                    yield step
+        account.prompt = prompt = self._ground(account, model.card.location)
         yield Attempted(model.card.name, account.grounded_on)
-        async with aclosing(model.stream(account.prompt)) as pieces:
+        telling = self._hold_back if self._must_check(model, later) else self._speak
+        async with aclosing(telling(model, prompt, account)) as events:
+            async for event in events:
+                yield event
+
+    def _ground(self, account: Account, reader: Location) -> Prompt:
+        grounding = ground(account.decision.passages, reader, self._policy.grounding)
+        account.grounded_on = tuple(passage.id for passage in grounding.passages)
+        if account.query.conversation is not None:
+            return weave(account.query.conversation, grounding)
+        return question_prompt(account.query, grounding, self._policy.grounding, account.digest.text)
+
+    def _must_check(self, model: Model, later: Sequence[Model]) -> bool:
+        """A local answer is held back while it can still be replaced; otherwise it is told as it comes."""
+        replaceable = any(other.card.location is Location.REMOTE for other in later)
+        return self._policy.check_local and replaceable and model.card.location is Location.LOCAL
+
+    async def _speak(self, model: Model, prompt: Prompt, account: Account) -> AsyncGenerator[AnswerEvent, None]:
+        async with aclosing(model.stream(prompt)) as pieces:
             async for piece in pieces:
-                if isinstance(piece, Finished):
-                    account.finished = piece
-                else:
-                    if account.first_word is None:
-                        account.first_word = self._clock.monotonic()
-                    account.said.append(piece)
+                account.note(piece, self._clock.monotonic())
+                if not isinstance(piece, Finished):
                     yield piece
 
-    def _must_digest(self, card: ModelCard, account: _Account) -> bool:
-        if not account.query.context:
-            return False
-        if account.route.target is Target.LOCAL_THEN_REMOTE:
-            return True
-        policy = self._grounding
-        taken = account.query.max_tokens + policy.local_budget_tokens + policy.history_budget_tokens
-        room = card.context_tokens - taken - estimate_tokens(account.query.text)
-        return card.location is Location.LOCAL and estimate_tokens(account.query.context) > room
+    async def _hold_back(self, model: Model, prompt: Prompt, account: Account) -> AsyncGenerator[AnswerEvent, None]:
+        completion = await listen(model, prompt)
+        shown = _shown(account)
+        flaw = check_answer(prompt, completion, shown, self._policy.validation)
+        if flaw is not None:
+            account.discarded.append(Discarded(self._clock.new_id(), model.card, completion, flaw.why))
+            yield Rejected(model.card.name, flaw.why)
+            return
+        for piece in self._deliver(completion, account):
+            yield piece
 
-    async def _digest(self, account: _Account) -> AsyncGenerator[AnswerEvent, None]:
-        """Map: every piece of the material is noted by a local model. Reduce: the notes, joined, are the digest."""
-        model = self._reader(account.route)
-        pieces, skipped = pick_pieces(cut_pieces(account.query.context))
-        started, notes = self._clock.monotonic(), []
-        usage = Usage()
-        for number, piece in enumerate(pieces, 1):
-            note = await _listen(model, note_prompt(account.query, piece))
-            notes.append(note.text)
-            usage = Usage(
-                usage.input_tokens + note.finished.usage.input_tokens,
-                usage.output_tokens + note.finished.usage.output_tokens,
-            )
-            yield Digested(model.card.name, number, len(pieces))
-        account.digest = join_notes(notes, skipped)
-        await self._record_digest(account, model.card, usage, started)
+    def _deliver(self, completion: Completion, account: Account) -> list[Told]:
+        """The pieces of an answer that was held back, noted as if they came now."""
+        spoken = (Delta(completion.text),) if completion.text else ()
+        pieces: list[Told] = [*completion.thoughts, *spoken, *completion.calls]
+        for piece in (*pieces, completion.finished):
+            account.note(piece, self._clock.monotonic())
+        return pieces
 
-    def _reader(self, route: Route) -> Model:
-        names = [name for name in route.attempts if self._models[name].card.location is Location.LOCAL]
-        if not names:
-            raise ModelUnavailable("the material is too long to send whole and there is no local model to condense it")
-        return self._models[names[0]]
+    async def _settle_for(
+        self, account: Account, failures: Mapping[str, ModelUnavailable]
+    ) -> AsyncGenerator[AnswerEvent, None]:
+        """A doubtful local answer beats none, when those who were to replace it could not be asked."""
+        if not account.discarded:
+            raise _join_failures(failures)
+        best = account.discarded.pop(0)
+        account.card, account.doubtful = best.card, True
+        for piece in self._deliver(best.completion, account):
+            yield piece
 
-    async def _record_digest(self, account: _Account, card: ModelCard, usage: Usage, started: float) -> None:
-        kept_home = estimate_tokens(account.query.context) - estimate_tokens(account.digest)
-        saved = max(0, kept_home) if account.route.target is Target.LOCAL_THEN_REMOTE else 0
-        await self._ledger.append(
-            Interaction(
-                id=self._clock.new_id(),
-                created_at=self._clock.now(),
-                query=redact(account.query.text).text,
-                response=redact(account.digest).text,
-                agent_type=AgentType.LOCAL,
-                model_used=card.name,
-                session_id=account.query.session_id,
-                parent_id=account.id,
-                input_tokens=usage.input_tokens,
-                output_tokens=usage.output_tokens,
-                tokens_used=usage.total_tokens,
-                latency_ms=self._since(started),
-                tokens_saved=saved,
-                cost_saved=self._reference.cost(saved, 0),
-                route=account.route,
-                tags=(*account.query.tags, "digest"),
-            )
-        )
 
-    async def _record(self, account: _Account) -> Interaction:
-        interaction = self._interaction(account)
-        await self._ledger.append(interaction)
-        self._history.note_record()
-        return interaction
+def _turns(earlier: Iterable[Interaction]) -> tuple[Turn, ...]:
+    turns: list[Turn] = []
+    for interaction in earlier:
+        if interaction.failure is None and interaction.parent_id is None and interaction.response:
+            turns += [Turn(Role.USER, (interaction.query,)), Turn(Role.ASSISTANT, (interaction.response,))]
+    return tuple(turns)
 
-    def _interaction(self, account: _Account) -> Interaction:
-        response = "".join(piece.text for piece in account.said if isinstance(piece, Delta))
-        counted = account.finished.usage if account.finished else Usage()
-        usage = counted if counted.total_tokens else self._guess_usage(account, response)
-        card = account.card
-        local = card is not None and card.location is Location.LOCAL
-        whole = account.failure is None
-        stayed = usage.total_tokens if local and whole and self._could_have_left(account.query) else 0
-        return Interaction(
-            id=account.id,
-            created_at=self._clock.now(),
-            query=redact(account.query.text).text,
-            response=redact(response).text,
-            agent_type=AgentType.LOCAL if card is None or local else AgentType.REMOTE,
-            model_used=_name_model(account),
-            context_provided=account.grounded_on,
-            session_id=account.query.session_id,
-            input_tokens=usage.input_tokens,
-            output_tokens=usage.output_tokens,
-            tokens_used=usage.total_tokens,
-            latency_ms=self._since(account.started),
-            first_token_ms=None if account.first_word is None else _ms(account.first_word - account.started),
-            cost=card.cost(usage.input_tokens, usage.output_tokens) if card else 0,
-            tokens_saved=stayed,
-            cost_saved=self._reference.cost(usage.input_tokens, usage.output_tokens) if stayed else 0,
-            route=account.route,
-            tags=account.query.tags,
-            failure=account.failure,
-        )
 
-    def _could_have_left(self, query: Query) -> bool:
-        """A caller who insisted on a local answer saved nothing by getting one."""
-        return query.preference is not Preference.LOCAL
-
-    def _guess_usage(self, account: _Account, response: str) -> Usage:
-        """For an answer that was cut short before the model counted, and for servers that do not count."""
-        if account.prompt is None:
-            return Usage()
-        said = estimate_tokens(response)
-        asked = sum(estimate_tokens(turn.text) for turn in account.prompt.turns) + estimate_tokens(
-            account.prompt.system
-        )
-        return Usage(asked, said)
-
-    def _since(self, started: float) -> int:
-        return _ms(self._clock.monotonic() - started)
+def _shown(account: Account) -> list[Passage]:
+    """The passages that the answer was grounded in."""
+    return [passage for passage in account.decision.passages if passage.id in account.grounded_on]
 
 
 def _join_failures(failures: Mapping[str, ModelUnavailable]) -> ModelUnavailable:
-    """One error for all of them; trying again makes sense when the first of them may answer again."""
+    """One error for all of them; a vendor's own words to its own client go before ours.
+
+    Trying again makes sense when the first of them may answer again.
+    """
+    for error in failures.values():
+        if isinstance(error, VendorRefused):
+            return error
     waits = [error.retry_after_s for error in failures.values() if error.retry_after_s is not None]
     said = "; ".join(f"{name}: {error}" for name, error in failures.items())
     return ModelUnavailable(f"no model answered: {said}", retry_after_s=min(waits, default=None))
-
-
-def _name_model(account: _Account) -> str:
-    """The name the model gave itself, else the one it goes by here."""
-    if account.finished and account.finished.model:
-        return account.finished.model
-    return account.card.name if account.card else ""
-
-
-async def _listen(model: Model, prompt: Prompt) -> Completion:
-    async with aclosing(model.stream(prompt)) as pieces:
-        return fold([piece async for piece in pieces])
-
-
-def _ms(seconds: float) -> int:
-    return round(seconds * 1000)
 
 
 async def answer_whole(answerer: Answerer, query: Query) -> tuple[Routed, Interaction]:

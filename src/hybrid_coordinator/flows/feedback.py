@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from hybrid_coordinator.domain.interaction import AgentType, Correction, Interaction, Outcome, OutcomeKind, ValueScore
 from hybrid_coordinator.domain.knowledge import Collection, Draft, Payload, Probe, SearchMode
 from hybrid_coordinator.errors import BadInput
+from hybrid_coordinator.flows.caching import SemanticCache
 from hybrid_coordinator.flows.history import History
+from hybrid_coordinator.flows.lessons import Lessons
 from hybrid_coordinator.logic.errors_in_text import looks_like_error
 from hybrid_coordinator.logic.patterns import extract_pattern, pattern_draft
 from hybrid_coordinator.logic.questions import check_question
@@ -67,6 +69,8 @@ class Feedback:
         clock: Clock,
         scoring: ScoringPolicy,
         *,
+        cache: SemanticCache,
+        lessons: Lessons,
         extract_patterns: bool,
     ) -> None:
         self._ledger = ledger
@@ -75,6 +79,8 @@ class Feedback:
         self._history = history
         self._clock = clock
         self._scoring = scoring
+        self._cache = cache
+        self._lessons = lessons
         self._extract_patterns = extract_patterns
 
     async def track(self, track: Track) -> Interaction:
@@ -113,8 +119,17 @@ class Feedback:
         interaction = await self._ledger.settle(interaction_id, outcome, value, self._clock.now())
         rates = await self._credit(interaction, outcome)
         pattern_id = await self._learn(interaction, outcome, value)
+        await self._tell_cache(interaction, outcome)
+        await self._lessons.note_outcome(interaction, outcome)
         await self._history.catch_up()
         return Settled(interaction, value, pattern_id, rates)
+
+    async def _tell_cache(self, interaction: Interaction, outcome: Outcome) -> None:
+        """A bad outcome ends the trust in a remembered answer at once; a partial one says nothing."""
+        if outcome.kind is OutcomeKind.FAILURE or outcome.user_feedback == -1:
+            await self._cache.judge(interaction.id, good=False)
+        elif outcome.kind is OutcomeKind.SUCCESS:
+            await self._cache.judge(interaction.id, good=True)
 
     async def _look_around(self, interaction: Interaction) -> Neighbourhood:
         query_vector, response_vector = await self._embedder.embed([interaction.query, interaction.response])

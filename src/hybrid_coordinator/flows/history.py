@@ -1,8 +1,8 @@
 """Keep `interaction-history` and the usage counts in step with the ledger, behind the back of the person waiting."""
 
 import logging
-from collections import Counter
-from collections.abc import Iterable
+from collections import Counter, OrderedDict
+from collections.abc import Iterable, Sequence
 
 import anyio
 
@@ -12,8 +12,14 @@ from hybrid_coordinator.errors import CoordinatorError
 from hybrid_coordinator.ports import Embedder, Knowledge, Ledger
 
 BATCH = 64
-SETTLE_S = 0.2
-"""News that comes close together is filed together."""
+QUIET_S = 0.2
+"""Filing waits for a pause of this length between answers: it must not slow down those who wait for one."""
+PATIENCE_S = 15.0
+"""Without any pause it begins after this long all the same."""
+COPIES = 6
+"""So often the same answer to the same question is filed: enough for the score to see that it is asked often."""
+REMEMBERED = 4096
+"""Questions with their answers of which the copies are counted: the last so many."""
 RETRY_S = 15.0
 TIDY_S = 600.0
 
@@ -33,6 +39,8 @@ class History:
         self._uses: Counter[str] = Counter()
         self._lock = anyio.Lock()
         self._news = anyio.Event()
+        self._records = 0
+        self._copies: OrderedDict[int, int] = OrderedDict()
 
     def note_use(self, passage_ids: Iterable[str]) -> None:
         """Count one retrieval of each passage, to be written down soon."""
@@ -41,6 +49,7 @@ class History:
 
     def note_record(self) -> None:
         """Say that the ledger holds something new."""
+        self._records += 1
         self._news.set()
 
     async def catch_up(self) -> int:
@@ -48,13 +57,31 @@ class History:
         filed = 0
         async with self._lock:
             while batch := await self._ledger.unfiled(limit=BATCH):
-                drafts = [history_draft(interaction) for interaction in batch]
+                drafts = [history_draft(interaction) for interaction in self._worth_filing(batch)]
                 vectors = await self._embedder.embed([draft.key for draft in drafts])
                 await self._knowledge.put(drafts, vectors)
                 await self._ledger.mark_filed(batch)
+                self._remember(batch)
                 filed += len(batch)
             await self._write_uses()
         return filed
+
+    def _worth_filing(self, batch: Sequence[Interaction]) -> list[Interaction]:
+        """All but those without words, and those of which enough copies are there."""
+        copies = Counter({sign: self._copies.get(sign, 0) for sign in map(_sign, batch)})
+        worth = []
+        for interaction in batch:
+            copies[_sign(interaction)] += 1
+            if interaction.query.strip() and copies[_sign(interaction)] <= COPIES:
+                worth.append(interaction)
+        return worth
+
+    def _remember(self, batch: Sequence[Interaction]) -> None:
+        for sign in map(_sign, batch):
+            self._copies[sign] = self._copies.get(sign, 0) + 1
+            self._copies.move_to_end(sign)
+        while len(self._copies) > REMEMBERED:
+            self._copies.popitem(last=False)
 
     async def _write_uses(self) -> None:
         uses, self._uses = self._uses, Counter()
@@ -80,7 +107,7 @@ class History:
         """Catch up after every piece of news, for ever. A store that fails is tried again later."""
         while True:
             await self._news.wait()
-            await anyio.sleep(SETTLE_S)
+            await self._wait_for_a_pause()
             self._news = anyio.Event()
             try:
                 await self.catch_up()
@@ -88,6 +115,18 @@ class History:
                 logger.exception("filing the history failed; trying again in %.0f s", RETRY_S)
                 await anyio.sleep(RETRY_S)
                 self._news.set()
+
+    async def _wait_for_a_pause(self) -> None:
+        with anyio.move_on_after(PATIENCE_S):
+            seen = -1
+            while seen != self._records:
+                seen = self._records
+                await anyio.sleep(QUIET_S)
+
+
+def _sign(interaction: Interaction) -> int:
+    """What tells one piece of history from another; what became of it is part of it."""
+    return hash((interaction.query, interaction.response, interaction.outcome))
 
 
 def history_draft(interaction: Interaction) -> Draft:

@@ -1,10 +1,11 @@
 """Putting what is known in front of a question, within a budget."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hybrid_coordinator.domain.knowledge import Passage
-from hybrid_coordinator.domain.query import Prompt, Query, Role, Turn
+from hybrid_coordinator.domain.gateway import CONTEXT_TAG
+from hybrid_coordinator.domain.query import Prompt, Query, Role, ToolResult, Turn
 from hybrid_coordinator.domain.route import Location
 from hybrid_coordinator.logic.tokens import cut_to_tokens, estimate_tokens
 
@@ -109,6 +110,23 @@ def question_prompt(query: Query, grounding: Grounding, policy: GroundingPolicy,
         max_tokens=query.max_tokens,
         temperature=query.temperature,
     )
+
+
+def weave(conversation: Prompt, grounding: Grounding) -> Prompt:
+    """A client's own prompt with what is known here at the very end: what stands before it, and a prompt cache with
+    it, stays as it was. Nothing is added to the results of tools."""
+    last = conversation.turns[-1]
+    if not grounding.text or last.role is not Role.USER or any(isinstance(part, ToolResult) for part in last.parts):
+        return conversation
+    added = f"<{CONTEXT_TAG}>\n{grounding.text}\n</{CONTEXT_TAG}>"
+    return replace(conversation, turns=(*conversation.turns[:-1], replace(last, parts=(*last.parts, added))))
+
+
+def woven(conversation: Prompt, prompt: Prompt) -> str:
+    """What `weave` added to a conversation to make this prompt, without its tags; "" when it added nothing."""
+    parts = prompt.turns[-1].parts[len(conversation.turns[-1].parts) :]
+    added = "".join(part for part in parts if isinstance(part, str))
+    return added.removeprefix(f"<{CONTEXT_TAG}>\n").removesuffix(f"\n</{CONTEXT_TAG}>")
 
 
 def recent_turns(history: Sequence[Turn], budget_tokens: int) -> tuple[Turn, ...]:

@@ -1,8 +1,9 @@
 """Local or remote: the users' decision tree, with a reason for every branch."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from hybrid_coordinator.domain.evidence import Judgement
 from hybrid_coordinator.domain.knowledge import Passage
 from hybrid_coordinator.domain.query import Preference, Profile, Query, Speciality
 from hybrid_coordinator.domain.route import Location, ModelCard, Route, Target
@@ -13,11 +14,31 @@ from hybrid_coordinator.logic.tokens import estimate_tokens
 
 @dataclass(frozen=True, slots=True)
 class RoutingPolicy:
-    """The thresholds of routing. `hybrid_mode=False` means that nothing may leave this machine."""
+    """The thresholds of routing. `hybrid_mode=False` means that nothing may leave this machine.
+
+    A `quality_target` above 0 replaces the threshold on what was learned: the share of remote quality to be kept.
+    """
 
     hybrid_mode: bool = True
     local_confidence_threshold: float = 0.7
     heavy_context_tokens: int = 4000
+    quality_target: float = 0.0
+    ensemble: bool = True
+
+
+ENSEMBLE = "ensemble"
+"""The name of the model that is all local ones together."""
+
+DOUBTFUL = 0.1
+"""So close to its threshold a confidence is in doubt, and several models are better than one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """What was learned from outcomes about a question, and the threshold its probability is held against."""
+
+    judgement: Judgement
+    threshold: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,25 +78,47 @@ class _Fleet:
 
     local: tuple[str, ...]
     remote: tuple[str, ...]
+    ensemble: tuple[str, ...] = ()
 
 
-def choose_route(query: Query, passages: Sequence[Passage], cards: Sequence[ModelCard], policy: RoutingPolicy) -> Route:
+@dataclass(frozen=True, slots=True)
+class _Verdict:
+    """Whether home suffices, how sure that is against what threshold, and why."""
+
+    home: bool
+    confidence: float
+    threshold: float
+    reason: str
+
+    @property
+    def doubtful(self) -> bool:
+        return abs(self.confidence - self.threshold) < DOUBTFUL
+
+
+def choose_route(
+    query: Query,
+    passages: Sequence[Passage],
+    cards: Sequence[ModelCard],
+    policy: RoutingPolicy,
+    lesson: Lesson | None = None,
+) -> Route:
     """Send the query home when we have seen its like, away when we have not.
 
-    `passages` are best first. With no usable model at all ModelUnavailable says what to set.
+    `passages` are best first. What was learned decides where it can be trusted, and the users' tree where it cannot.
+    With no usable model at all ModelUnavailable says what to set.
     """
     speciality = find_speciality(query.text)
     fleet = _muster(cards, speciality, policy)
     _demand(query.preference, fleet, policy)
     complexity = estimate_complexity(query.text)
     relevance = max((passage.similarity for passage in passages), default=0.0)
-    bar = local_bar(complexity, query.profile, policy.local_confidence_threshold)
-    target, attempts, reason = _decide(query, passages, fleet, policy, relevance, complexity, bar)
+    verdict = _weigh(query, passages, policy, relevance, complexity, lesson)
+    target, attempts, reason = _decide(query, passages, fleet, policy, relevance, verdict)
     return Route(
         target=target,
         attempts=attempts,
         reason=reason,
-        confidence=local_confidence(relevance, bar, policy.local_confidence_threshold),
+        confidence=verdict.confidence,
         relevance=relevance,
         complexity=complexity,
         speciality=speciality,
@@ -88,9 +131,10 @@ def _muster(cards: Sequence[ModelCard], speciality: Speciality, policy: RoutingP
         return (card.speciality is not speciality) + (card.speciality not in (speciality, Speciality.GENERAL))
 
     ranked = sorted(cards, key=fitness)
-    local = tuple(card.name for card in ranked if card.location is Location.LOCAL)
+    local = tuple(card.name for card in ranked if card.location is Location.LOCAL and card.name != ENSEMBLE)
     remote = tuple(card.name for card in ranked if card.location is Location.REMOTE)
-    return _Fleet(local, remote if policy.hybrid_mode else ())
+    ensemble = tuple(card.name for card in ranked if card.name == ENSEMBLE and policy.ensemble)
+    return _Fleet(local, remote if policy.hybrid_mode else (), ensemble)
 
 
 def _demand(preference: Preference, fleet: _Fleet, policy: RoutingPolicy) -> None:
@@ -108,14 +152,43 @@ def _demand(preference: Preference, fleet: _Fleet, policy: RoutingPolicy) -> Non
         )
 
 
+def _weigh(
+    query: Query,
+    passages: Sequence[Passage],
+    policy: RoutingPolicy,
+    relevance: float,
+    complexity: int,
+    lesson: Lesson | None,
+) -> _Verdict:
+    if lesson is not None and lesson.judgement.trusted:
+        return _weigh_lesson(query.profile, lesson)
+    threshold = policy.local_confidence_threshold
+    bar = local_bar(complexity, query.profile, threshold)
+    home = relevance > bar
+    if home:
+        evidence = _evidence(passages, relevance)
+        reason = f"{evidence}, above {bar:.2f}, and the question is {_name(complexity)}: home suffices"
+    else:
+        reason = _why_remote(passages, relevance, complexity, bar)
+    return _Verdict(home, local_confidence(relevance, bar, threshold), threshold, reason)
+
+
+def _weigh_lesson(profile: Profile, lesson: Lesson) -> _Verdict:
+    """The profile moves the threshold as far as the first rung of its ladder does."""
+    threshold = min(UNREACHABLE, max(0.0, lesson.threshold + LADDERS[profile][0].margin))
+    p = lesson.judgement.p
+    home = p >= threshold
+    compared = f"not less than the {threshold:.2f}" if home else f"less than the {threshold:.2f}"
+    return _Verdict(home, p, threshold, f"{lesson.judgement.reason}, {compared} that is needed to stay home")
+
+
 def _decide(
     query: Query,
     passages: Sequence[Passage],
     fleet: _Fleet,
     policy: RoutingPolicy,
     relevance: float,
-    complexity: int,
-    bar: float,
+    verdict: _Verdict,
 ) -> tuple[Target, tuple[str, ...], str]:
     size = estimate_tokens(query.text) + estimate_tokens(query.context)
     if query.preference is Preference.LOCAL:
@@ -133,12 +206,25 @@ def _decide(
             "and the remote one gets its summary"
         )
         return Target.LOCAL_THEN_REMOTE, fleet.remote + fleet.local, reason
-    if relevance > bar:
-        reason = (
-            f"{_evidence(passages, relevance)}, above {bar:.2f}, and the question is {_name(complexity)}: home suffices"
-        )
-        return Target.LOCAL, fleet.local + fleet.remote, reason
-    return Target.REMOTE, fleet.remote + fleet.local, _why_remote(passages, relevance, complexity, bar)
+    if verdict.home and fleet.ensemble and (verdict.doubtful or query.profile is Profile.CRITICAL):
+        reason = f"{verdict.reason}; that is in doubt, so all local models are asked and have to agree"
+        return Target.ENSEMBLE, fleet.ensemble + fleet.remote + fleet.local, reason
+    if verdict.home:
+        return Target.LOCAL, fleet.local + fleet.remote, verdict.reason
+    return Target.REMOTE, fleet.remote + fleet.local, verdict.reason
+
+
+def explore(route: Route, cards: Sequence[ModelCard]) -> Route:
+    """The other way than the route says, to learn how that would have been; a critical question is never tried on."""
+    remote = {card.name for card in cards if card.location is Location.REMOTE}
+    away = tuple(name for name in route.attempts if name in remote)
+    home = tuple(name for name in route.attempts if name not in remote and name != ENSEMBLE)
+    movable = route.target in (Target.LOCAL, Target.REMOTE) and route.profile is not Profile.CRITICAL
+    if not (away and home and movable):
+        return route
+    target, first = (Target.REMOTE, away) if route.target is Target.LOCAL else (Target.LOCAL, home)
+    attempts = tuple(dict.fromkeys(first + route.attempts))
+    return replace(route, target=target, attempts=attempts, reason=f"tried the other way, to learn: {route.reason}")
 
 
 def _why_remote(passages: Sequence[Passage], relevance: float, complexity: int, bar: float) -> str:

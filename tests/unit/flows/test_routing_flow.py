@@ -1,11 +1,13 @@
 """The learned router at work: it starts as the tree, learns, is kept, and steps back when it has become worse."""
 
+from dataclasses import replace
+
 import pytest
 
 from hybrid_coordinator.backends.embedders.minilm import MiniLmEmbedder
 from hybrid_coordinator.domain.evidence import Asked, Evidence
 from hybrid_coordinator.domain.knowledge import Collection, Passage
-from hybrid_coordinator.errors import Damaged
+from hybrid_coordinator.errors import Damaged, EmbedderChanged
 from hybrid_coordinator.flows.routing import LearnedRouter, best_similarities
 from hybrid_coordinator.logic.router_trust import LearningPolicy
 from hybrid_coordinator.testing import HashEmbedder
@@ -156,6 +158,19 @@ async def test_a_damaged_dump_leaves_the_router_as_it_was() -> None:
         router.load(router.dump()[:-40], ())
 
     assert router.judge(await router.ask(EASY[0])) == before
+
+
+async def test_another_embedders_router_is_refused_and_its_rows_are_embedded_anew() -> None:
+    narrow = LearnedRouter(HashEmbedder(dimension=64))
+    known = [replace(row, asked=await narrow.ask(row.asked.text)) for row in rows()]
+    await narrow.fit(known)
+    router = LearnedRouter(HashEmbedder())
+
+    with pytest.raises(EmbedderChanged):
+        router.load(narrow.dump(), known)
+    await router.fit(known)
+
+    assert router.judge(await router.ask(EASY[0])).trusted
 
 
 async def test_an_untaught_router_is_dumped_as_nothing() -> None:

@@ -5,8 +5,8 @@ from contextlib import aclosing
 
 from hybrid_coordinator.backends.http import open_client
 from hybrid_coordinator.backends.models.engine import LlamaCppEngine
+from hybrid_coordinator.backends.models.llama_server import LlamaServerModel
 from hybrid_coordinator.backends.models.llamacpp_process import Access
-from hybrid_coordinator.backends.models.openai_chat import OpenAIChatModel
 from hybrid_coordinator.backends.models.streaming import Patience
 from hybrid_coordinator.domain.query import Finished, Prompt, Spoken
 from hybrid_coordinator.domain.route import ModelCard
@@ -21,7 +21,7 @@ class LlamaCppModel:
         self._card = card
         self._engine = engine
         self._patience = patience
-        self._spoken: tuple[Access, OpenAIChatModel] | None = None
+        self._spoken: tuple[Access, LlamaServerModel] | None = None
 
     @property
     def card(self) -> ModelCard:
@@ -54,11 +54,11 @@ class LlamaCppModel:
             await spoken[1].aclose()
         await self._engine.stop()
 
-    async def _reach(self, access: Access) -> OpenAIChatModel:
+    async def _reach(self, access: Access) -> LlamaServerModel:
         """The way to the child that runs now; the way to one that died is given up."""
         if self._spoken and self._spoken[0] == access:
             return self._spoken[1]
-        model = OpenAIChatModel(
+        model = LlamaServerModel(
             self._card,
             base_url=access.address,
             model=self._card.name,

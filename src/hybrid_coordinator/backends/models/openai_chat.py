@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from dataclasses import replace
 
 import httpx2
 
@@ -9,6 +10,7 @@ from hybrid_coordinator.backends.http import Endpoint
 from hybrid_coordinator.backends.models.streaming import Patience, StreamingApi
 from hybrid_coordinator.domain.query import Prompt, Spoken
 from hybrid_coordinator.domain.route import ModelCard
+from hybrid_coordinator.logic.answer_room import cap_answer
 from hybrid_coordinator.wire.openai_chat import COMMON, ChatReader, Dialect, encode_prompt
 
 
@@ -38,10 +40,14 @@ class OpenAIChatModel:
         return self._card
 
     async def stream(self, prompt: Prompt) -> AsyncGenerator[Spoken, None]:
-        body = encode_prompt(prompt, self._model, self._dialect)
+        body = encode_prompt(cap_answer(prompt, self._card.context_tokens), self._model, self._dialect_for(prompt))
         async with aclosing(self._api.stream("/chat/completions", body, ChatReader(self._model))) as pieces:
             async for piece in pieces:
                 yield piece
+
+    def _dialect_for(self, prompt: Prompt) -> Dialect:
+        """llama.cpp refuses to stream probabilities beside tools."""
+        return replace(self._dialect, wants_logprobs=False) if prompt.tools else self._dialect
 
     async def check(self) -> None:
         await self._api.check()

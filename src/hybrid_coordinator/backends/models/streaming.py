@@ -22,13 +22,17 @@ from hybrid_coordinator.wire.sse import ServerEvent, SseDecoder
 
 EVENT_STREAM = "text/event-stream"
 
+PING = "ping"
+"""The name of Anthropic's event that only keeps a connection open; others send comments."""
+
 END_GRACE_S = 0.5
 """After the last event the connection is worth this much waiting: read to its end, it can be used again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How long a model is waited for, in seconds. Pings keep no wait alive: only words do."""
+    """How long a model is waited for, in seconds. Pings keep no wait alive: only what it says does, told or still on
+    its way, such as a thought or a call that is not whole yet."""
 
     connect_s: float = 5.0
     first_word_s: float = 120.0
@@ -39,7 +43,7 @@ class Patience:
 class AnswerReader(Protocol):
     """Reads the events of one answer."""
 
-    def read(self, event: ServerEvent) -> Spoken | None: ...
+    def read(self, event: ServerEvent) -> list[Spoken]: ...
 
     def end(self) -> Finished: ...
 
@@ -72,14 +76,17 @@ class StreamingApi:
         )
         wait = self._next_wait(self._patience.first_word_s, "no first word", last)
         response = await self._open(path, body, wait)
+        said = False
         async with aclosing(response), aclosing(_read_pieces(response, reader)) as pieces:
             while True:
                 piece = await self._next_piece(pieces, wait)
-                yield piece
+                if piece is not None:
+                    said = True
+                    yield piece
                 if isinstance(piece, Finished):
                     await _let_end(pieces)
                     return
-                wait = self._next_wait(self._patience.next_word_s, "no further word", last)
+                wait = self._renew(said, last)
 
     async def check(self) -> None:
         """Raise ModelUnavailable unless the API answers and takes the key."""
@@ -93,6 +100,11 @@ class StreamingApi:
 
     async def aclose(self) -> None:
         await self._client.aclose()
+
+    def _renew(self, said: bool, last: _Wait) -> _Wait:
+        if said:
+            return self._next_wait(self._patience.next_word_s, "no further word", last)
+        return self._next_wait(self._patience.first_word_s, "no first word", last)
 
     def _next_wait(self, seconds: float, missing: str, last: _Wait | None = None) -> _Wait:
         wait = _Wait(anyio.current_time() + seconds, f"gave {missing} for {seconds:g} s: try again later")
@@ -122,26 +134,29 @@ class StreamingApi:
             said = excerpt(await read_start(response))
             raise self._endpoint.unavailable(f"sent {sent!r} where an event stream was due: {said}; check its URL")
 
-    async def _next_piece(self, pieces: AsyncGenerator[Spoken, None], wait: _Wait) -> Spoken:
+    async def _next_piece(self, pieces: AsyncGenerator[Spoken | None, None], wait: _Wait) -> Spoken | None:
         with waiting_until(wait.until, self._endpoint, wait.complaint), translated(self._endpoint):
             return await anext(pieces)
 
 
-async def _read_pieces(response: httpx2.Response, reader: AnswerReader) -> AsyncGenerator[Spoken, None]:
+async def _read_pieces(response: httpx2.Response, reader: AnswerReader) -> AsyncGenerator[Spoken | None, None]:
+    """What is said; None for an event that only brings it nearer."""
     decoder = SseDecoder()
     async with aclosing(response.aiter_bytes()) as chunks:
         async for chunk in chunks:
             for event in decoder.feed(chunk):
-                piece = reader.read(event)
-                if piece is not None:
+                pieces = reader.read(event)
+                for piece in pieces:
                     yield piece
-                if isinstance(piece, Finished):
+                if pieces and isinstance(pieces[-1], Finished):
                     async for _ in chunks:
                         pass
                     return
+                if not pieces and event.name != PING:
+                    yield None
     yield reader.end()
 
 
-async def _let_end(pieces: AsyncGenerator[Spoken, None]) -> None:
+async def _let_end(pieces: AsyncGenerator[Spoken | None, None]) -> None:
     with anyio.move_on_after(END_GRACE_S), suppress(httpx2.HTTPError):
         await anext(pieces, None)

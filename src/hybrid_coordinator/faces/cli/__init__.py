@@ -8,6 +8,7 @@ import click
 from hybrid_coordinator import __version__
 from hybrid_coordinator.errors import CoordinatorError
 from hybrid_coordinator.faces.cli.asking import ask, browse, correct, outcome, search
+from hybrid_coordinator.faces.cli.caching import cache
 from hybrid_coordinator.faces.cli.checking import doctor, settings
 from hybrid_coordinator.faces.cli.demo import demo
 from hybrid_coordinator.faces.cli.indexing import import_, index, reindex
@@ -26,8 +27,8 @@ def cli() -> None:
 
 
 for command in (
-    ask, browse, correct, demo, doctor, export, import_, index, mcp, models, outcome, reindex, report, search, serve,
-    settings,
+    ask, browse, cache, correct, demo, doctor, export, import_, index, mcp, models, outcome, reindex, report, search,
+    serve, settings,
 ):  # fmt: skip
     cli.add_command(command)
 

@@ -52,6 +52,7 @@ collections = click.Choice([collection.value for collection in Collection])
     help="Insist on a local or a remote answer.",
 )
 @click.option("--max-tokens", type=int, default=500, show_default=True, help="How long the answer may be.")
+@click.option("--no-cache", "use_cache", flag_value=False, default=None, help="Ask a model, whatever the cache holds.")
 @click.option("-q", "--quiet", is_flag=True, help="Only the answer.")
 @json_option
 def ask(query: str, files: tuple[Any, ...], quiet: bool, as_json: bool, **fields: Any) -> None:  # fmt: skip
@@ -91,6 +92,10 @@ def show_event(event: Mapping[str, Any], *, quiet: bool = False) -> None:
             show_interaction(event["interaction"])
     elif kind == "fell_through":
         err.print(f"[yellow]{safe(event['model'])} failed: {safe(event['why'])}[/]")
+    elif kind == "rejected":
+        err.print(f"[yellow]the answer of {safe(event['model'])} is not trusted: {safe(event['why'])}[/]")
+    elif kind == "recalled" and not quiet:
+        err.print(f"[dim]from the cache ({event['cache']}): {safe(event['model'])} answered this before[/]")
     elif kind == "digested" and not quiet:
         err.print(f"[dim]{safe(event['model'])} read part {event['done']} of {event['total']}[/]")
     elif kind == "routed" and not quiet:

@@ -27,7 +27,7 @@ def serve() -> None:
     from hybrid_coordinator.faces.server import serve as serve_settings  # the MCP SDK takes a second to import
 
     settings = load_settings()
-    unwrap(lambda: serve_settings(settings))
+    unwrap(lambda: serve_settings(settings), fast=True)
 
 
 @click.command()

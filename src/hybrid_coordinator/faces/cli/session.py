@@ -25,10 +25,13 @@ def run(work: Callable[[Client], Awaitable[T]]) -> T:
     return unwrap(with_client)
 
 
-def unwrap(work: Callable[[], Awaitable[T]]) -> T:
-    """Run to the end; a task group that failed for one reason fails with that reason."""
+def unwrap(work: Callable[[], Awaitable[T]], *, fast: bool = False) -> T:
+    """Run to the end; a task group that failed for one reason fails with that reason.
+
+    `fast` runs on uvloop, which takes longer to load and less for every request.
+    """
     try:
-        return anyio.run(work)
+        return anyio.run(work, backend_options={"use_uvloop": fast})
     except BaseExceptionGroup as group:
         raise _single(group) from group
 

@@ -1,7 +1,7 @@
 """How things look in a terminal."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -82,6 +82,17 @@ def _number(value: float | None) -> str:
     return "–" if value is None else f"{value:.2f}"
 
 
+def _gateway_rows(report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """What the cache, the checks, the budgets and the hold-out came to."""
+    hits = ", ".join(f"{count:,} {kind}" for kind, count in report["cache_hits"].items()) or "none"
+    yield "from the cache", f"{hits} ({_share(report['cache_hit_share'])} of the answers)"
+    yield "not trusted", f"{report['escalations']:,} local answers ({_share(report['escalation_share'])}) were replaced"
+    yield "audited", safe(report["savings"]["verdict"])
+    for key, standing in report["budgets"].items():
+        if standing["reason"]:
+            yield f"budget of {safe(key or 'the owner')}", f"[yellow]{safe(standing['reason'])}[/]"
+
+
 def show_report(report: Mapping[str, Any]) -> None:
     """The report as two tables."""
     span = f"the last {report['days']} days" if report["days"] else "everything so far"
@@ -99,6 +110,8 @@ def show_report(report: Mapping[str, Any]) -> None:
         ("spent", f"${report['cost_usd']:.4f}"),
         ("corrections", f"{report['corrections']:,}"),
     ):
+        table.add_row(f"[dim]{name}[/]", value)
+    for name, value in _gateway_rows(report):
         table.add_row(f"[dim]{name}[/]", value)
     for collection, count in report["passages"].items():
         table.add_row(f"[dim]{collection}[/]", f"{count:,} passages")

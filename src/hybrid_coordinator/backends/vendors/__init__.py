@@ -1,0 +1,1 @@
+"""Vendors' APIs, spoken to in their own wire formats."""

@@ -1,0 +1,96 @@
+"""The end of an answer: it is recorded, and whoever can learn from it is told."""
+
+from hybrid_coordinator.domain.interaction import AgentType, CacheUse, Interaction, PreferencePair
+from hybrid_coordinator.domain.query import StopReason
+from hybrid_coordinator.flows.account import Account, Bookkeeper, Discarded
+from hybrid_coordinator.flows.caching import SemanticCache
+from hybrid_coordinator.flows.lessons import Lessons
+from hybrid_coordinator.flows.recalls import Recalls
+from hybrid_coordinator.flows.recording import Recorder
+from hybrid_coordinator.flows.sessions import Sessions
+from hybrid_coordinator.logic.cached_answers import to_cached
+from hybrid_coordinator.logic.redaction import redact
+from hybrid_coordinator.ports import Clock, Ledger
+
+ESCALATION = "escalation"
+"""Why a remote answer is preferred: it replaced a local one that was not trusted."""
+
+
+class Closer:
+    """Ends accounts. Closing never fails because of the cache."""
+
+    def __init__(
+        self,
+        bookkeeper: Bookkeeper,
+        recorder: Recorder,
+        ledger: Ledger,
+        cache: SemanticCache,
+        sessions: Sessions,
+        lessons: Lessons,
+        recalls: Recalls,
+        clock: Clock,
+    ) -> None:
+        self._bookkeeper = bookkeeper
+        self._recorder = recorder
+        self._ledger = ledger
+        self._cache = cache
+        self._sessions = sessions
+        self._lessons = lessons
+        self._recalls = recalls
+        self._clock = clock
+
+    async def close(self, account: Account) -> Interaction:
+        """Record the answer as it is, whole or not; the record."""
+        interaction = self._bookkeeper.answer(account)
+        keep_words = account.query.wishes.record
+        await self._recorder.record(interaction, keep_words=keep_words)
+        if account.card is not None and account.finished is not None:
+            self._sessions.note(account.query.session_id, account.card, account.finished.usage)
+        if keep_words:
+            await self._keep_lessons(account, interaction)
+        return interaction
+
+    async def _keep_lessons(self, account: Account, interaction: Interaction) -> None:
+        if account.decision.recalled is not None:
+            self._recalls.note(account.id, account.query)
+        if account.decision.features:
+            await self._ledger.keep_evidence(account.id, account.decision.features)
+        for discarded in account.discarded:
+            await self._recorder.record(self._bookkeeper.discarded(account, discarded))
+            await self._ledger.keep_evidence(discarded.id, account.decision.features)
+            await self._lessons.note_rejection(account.id)
+            if interaction.failure is None and interaction.agent_type is AgentType.REMOTE:
+                await self._ledger.prefer(self._pair(account, interaction, discarded))
+        if _may_be_kept(account):
+            await self._keep_answer(account)
+
+    def _pair(self, account: Account, chosen: Interaction, discarded: Discarded) -> PreferencePair:
+        return PreferencePair(
+            id=self._clock.new_id(),
+            created_at=self._clock.now(),
+            prompt=chosen.query,
+            chosen=chosen.response,
+            rejected=redact(discarded.completion.text).text,
+            why=ESCALATION,
+            chosen_id=account.id,
+            rejected_id=discarded.id,
+        )
+
+    async def _keep_answer(self, account: Account) -> None:
+        key, finished = account.decision.cache_key, account.finished
+        assert key is not None
+        assert finished is not None
+        await self._cache.store(
+            key,
+            to_cached(account.text, finished),
+            passage_ids=account.grounded_on,
+            interaction_id=account.id,
+        )
+
+
+def _may_be_kept(account: Account) -> bool:
+    """A whole answer in words, of which nothing is doubtful."""
+    finished, decision = account.finished, account.decision
+    whole = finished is not None and finished.stop is StopReason.END and account.failure is None
+    fresh = decision.cache_key is not None and decision.cache_use is CacheUse.NONE
+    return whole and fresh and bool(account.text.strip()) and not account.calls and not account.doubtful

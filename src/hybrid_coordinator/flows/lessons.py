@@ -1,0 +1,92 @@
+"""What outcomes teach the router: kept in the ledger, learned as they come, and learned again after a restart."""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from hybrid_coordinator.domain.evidence import Asked, Evidence
+from hybrid_coordinator.domain.interaction import AgentType, Interaction, Outcome, OutcomeKind
+from hybrid_coordinator.domain.knowledge import Passage
+from hybrid_coordinator.flows.routing import LearnedRouter
+from hybrid_coordinator.logic.draws import draw
+from hybrid_coordinator.logic.router_storage import pack_features, unpack_features
+from hybrid_coordinator.logic.router_trust import LearningPolicy, explores
+from hybrid_coordinator.logic.routing import Lesson, RoutingPolicy
+from hybrid_coordinator.ports import EvidenceRecord, Ledger
+
+REMEMBERED = 10_000
+"""So many questions can be learned from as soon as their outcome is heard; others after the next start."""
+
+REJECTED = "rejected"
+"""The tag of a local answer that was not trusted."""
+
+_QUALITY = {OutcomeKind.SUCCESS: 1.0, OutcomeKind.PARTIAL: 0.5, OutcomeKind.FAILURE: 0.0}
+
+
+@dataclass(frozen=True, slots=True)
+class Taught:
+    """What was learned about a question, and what it was learned by, to be kept until its outcome is known."""
+
+    lesson: Lesson
+    features: bytes
+
+
+class Lessons:
+    """Asks the router, and tells it what became of its questions."""
+
+    def __init__(self, router: LearnedRouter, ledger: Ledger, routing: RoutingPolicy, learning: LearningPolicy) -> None:
+        self.router = router
+        self._ledger = ledger
+        self._routing = routing
+        self._learning = learning
+        self._asked: OrderedDict[str, Asked] = OrderedDict()
+
+    async def open(self) -> None:
+        """Learn from what the ledger holds."""
+        records = await self._ledger.evidence(limit=self._learning.most_rows)
+        await self.router.fit([row for record in reversed(records) if (row := _row(record)) is not None])
+
+    async def consult(self, answer_id: str, text: str, passages: Sequence[Passage]) -> Taught:
+        """What is known of a question before it is routed; its outcome can be told under this id."""
+        asked = await self.router.ask(text, passages)
+        self._asked[answer_id] = asked
+        while len(self._asked) > REMEMBERED:
+            self._asked.popitem(last=False)
+        return Taught(Lesson(self.router.judge(asked), self._threshold()), pack_features(asked))
+
+    def explores(self, answer_id: str) -> bool:
+        """Whether this question goes the other way, to learn."""
+        return explores(draw("explore", answer_id), self._learning)
+
+    async def note_outcome(self, interaction: Interaction, outcome: Outcome) -> None:
+        """Hear what became of an answer."""
+        quality = _QUALITY[outcome.kind]
+        local = quality if interaction.agent_type is AgentType.LOCAL else None
+        await self._learn(interaction.id, local, quality if local is None else None)
+
+    async def note_rejection(self, answer_id: str) -> None:
+        """A local answer to this question was not trusted."""
+        await self._learn(answer_id, 0.0, None)
+
+    async def _learn(self, answer_id: str, local: float | None, remote: float | None) -> None:
+        asked = self._asked.get(answer_id)
+        if asked is not None:
+            await self.router.learn(Evidence(asked, local, remote))
+
+    def _threshold(self) -> float:
+        target = self._routing.quality_target
+        return self.router.threshold(target) if target else self._routing.local_confidence_threshold
+
+
+def _row(record: EvidenceRecord) -> Evidence | None:
+    """What one interaction teaches; None for one whose outcome nobody told."""
+    interaction = record.interaction
+    asked = unpack_features(interaction.query, record.features)
+    if REJECTED in interaction.tags:
+        return Evidence(asked, local=0.0, at=interaction.created_at)
+    if interaction.outcome is None:
+        return None
+    quality = _QUALITY[interaction.outcome.kind]
+    if interaction.agent_type is AgentType.LOCAL:
+        return Evidence(asked, local=quality, at=interaction.created_at)
+    return Evidence(asked, remote=quality, at=interaction.created_at)
