@@ -20,6 +20,10 @@ test: $(VENV)/.tests
 bench: $(VENV)/.tests
 	$(BIN)/python -m bench retrieval --json bench/results/retrieval.json
 	$(BIN)/python -m bench latency --json bench/results/latency.json
+	$(BIN)/python -m bench routing --json bench/results/routing.json
+	$(BIN)/python -m bench cache --json bench/results/cache.json
+	$(BIN)/python -m bench tool_calls --json bench/results/tool_calls.json
+	$(BIN)/python -m bench gateway --json bench/results/gateway.json
 
 # The model's package declares needs that are long to build and of no use here: only its file is wanted.
 $(VENV)/.runs: pyproject.toml

@@ -8,10 +8,18 @@ from types import ModuleType
 
 import anyio
 
-from bench import latency, retrieval
+from bench import cache, gateway, latency, recording, retrieval, routing, tool_calls
 from hybrid_coordinator.errors import CoordinatorError
 
-BENCHMARKS: dict[str, ModuleType] = {"retrieval": retrieval, "latency": latency}
+BENCHMARKS: dict[str, ModuleType] = {
+    "retrieval": retrieval,
+    "latency": latency,
+    "gateway": gateway,
+    "routing": routing,
+    "cache": cache,
+    "recording": recording,
+    "tool_calls": tool_calls,
+}
 """A benchmark is a module with a docstring, `add_arguments(parser)`, `async measure(arguments)` giving a JSON object,
 and `show(figures)`."""
 

@@ -10,7 +10,6 @@ import httpx2
 
 from hybrid_coordinator.backends.models.llamacpp_process import Access
 from running import RunningServer, serving, wait_until
-from upstreams import Upstream
 
 GOLDEN = Path(__file__).parent / "unit" / "wire" / "golden"
 
@@ -69,6 +68,14 @@ def asking(server: RunningServer, key: str = "") -> Iterator[httpx2.Client]:
     headers = {"x-api-key": key} if key else {}
     with httpx2.Client(base_url=server.url, timeout=120, trust_env=False, headers=headers) as client:
         yield client
+
+
+def index(server: RunningServer, folder: Path, page: str) -> None:
+    """Let a server know a page."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "faq.md").write_text(page)
+    with asking(server) as client:
+        client.post("/api/index", json={"paths": [str(folder)]}).raise_for_status()
 
 
 def golden(name: str) -> bytes:
@@ -138,7 +145,7 @@ def read_ledger(server: RunningServer, statement: str, key: str = "") -> list[di
 def recorded(server: RunningServer, response: httpx2.Response, key: str = "") -> dict[str, Any]:
     """The row of the interaction that a response names; it is written right after the answer's last byte."""
     name = response.headers["x-coordinator-interaction-id"]
-    statement = f"SELECT * FROM interactions WHERE id = '{name}'"  # noqa: S608 - an id of our own
+    statement = f"SELECT * FROM interactions WHERE id = '{name}'"
     [row] = wait_until(lambda: read_ledger(server, statement, key))
     return dict(row)
 
@@ -146,8 +153,3 @@ def recorded(server: RunningServer, response: httpx2.Response, key: str = "") ->
 def newest(server: RunningServer, statement: str, key: str = "") -> dict[str, Any]:
     """The first row of a statement, once there is one."""
     return dict(wait_until(lambda: read_ledger(server, statement, key))[0])
-
-
-def last_sent(vendor: Upstream) -> Any:
-    """The body of the last request that a vendor got."""
-    return vendor.sent[-1].json()

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from hybrid_coordinator.backends.cache.port import Cache
 from hybrid_coordinator.backends.cache.sqlite import SqliteCache
 from hybrid_coordinator.domain.caching import CachedAnswer, CacheEntry, CacheKey, Observation
 from hybrid_coordinator.domain.knowledge import EmbedderIdentity, Vector
 from hybrid_coordinator.errors import BadInput
+from hybrid_coordinator.ports import Cache
 
 EMBEDDER = EmbedderIdentity("eight-dimensional", 8)
 NOW = datetime(2026, 3, 4, 12, 0, 0, 250_000, tzinfo=UTC)

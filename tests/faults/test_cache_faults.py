@@ -6,6 +6,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -136,14 +137,25 @@ async def test_an_entry_that_cannot_be_read_is_lost_alone(
     assert await _size(path) == 199
 
 
-async def test_a_full_disk_costs_the_entry_and_nothing_else(tmp_path: Path) -> None:
-    path = tmp_path / "cache.sqlite"
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of one megabyte."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mounting = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)]
+    if subprocess.run(mounting, capture_output=True, check=False).returncode:
+        pytest.skip("mounting a small disk needs root")
+    yield folder
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+async def test_a_full_disk_costs_the_entry_and_nothing_else(small_disk: Path) -> None:
+    path = small_disk / "cache.sqlite"
     cache = await SqliteCache.open(path, EMBEDDER)
     await cache.put(entry("kept"), vector(0))
-    cache.file.limit_pages(12)
 
-    with pytest.raises(StorageFull):
-        for number in range(1000):
+    with pytest.raises(StorageFull, match="free some space"):
+        for number in range(2000):
             await cache.put(entry(str(number)), vector(number))
     kept = await cache.find("kept")
     size = await cache.size()
@@ -160,15 +172,15 @@ async def _size(path: Path) -> int:
     return size
 
 
-async def test_an_answer_that_cannot_be_kept_is_still_an_answer(tmp_path: Path) -> None:
+async def test_an_answer_that_cannot_be_kept_is_still_an_answer(small_disk: Path) -> None:
     embedder = HashEmbedder()
-    stored = await SqliteCache.open(tmp_path / "cache.sqlite", embedder.identity)
-    stored.file.limit_pages(8)
+    stored = await SqliteCache.open(small_disk / "cache.sqlite", embedder.identity)
     cache = SemanticCache(stored, embedder, ManualClock(), CachePolicy())
 
-    kept = [await cache.store(CacheKey(f"question {n}"), CachedAnswer("x" * 4000, {})) for n in range(20)]
+    kept = [await cache.store(CacheKey(f"question {n}"), CachedAnswer("x" * 40_000, {})) for n in range(40)]
     await stored.aclose()
 
+    assert kept[0] is not None
     assert kept[-1] is None
 
 

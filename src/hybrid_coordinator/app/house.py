@@ -86,7 +86,7 @@ class House:
         waits = RelayPolicy(settings.patience.first_word_s, settings.patience.whole_answer_s)
         vendors = {name: desk.vendor for name, desk in backends.desks.items()}
         self.relay = Relay(vendors, self._recorder, self.clock, waits)
-        self.switchboard = Switchboard(self.models, backends.desks, settings.gateway.model_map, waits)
+        self.switchboard = Switchboard(self.models, backends.desks, settings.gateway.model_map, waits, self.clock)
 
     async def open(self) -> None:
         """Read what must be known before the first question."""

@@ -30,6 +30,9 @@ from hybrid_coordinator.flows.health import Check
 from hybrid_coordinator.ports import Embedder, Knowledge
 from hybrid_coordinator.settings import Settings
 
+MOST_FILED = 512
+"""Interactions that are filed when a house opens or closes: some seconds' worth. More wait for a server with time."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -74,7 +77,7 @@ async def _refill(house: House) -> None:
 
 async def _file_the_rest(house: House) -> None:
     try:
-        await house.history.catch_up()
+        await house.history.catch_up(most=MOST_FILED)
     except CoordinatorError:  # the ledger has it all: a later start files it
         logger.exception("the history was not filed whole")
 

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from hybrid_coordinator.backends.cache.port import Cache
 from hybrid_coordinator.domain.caching import (
     CachedAnswer,
     CacheEntry,
@@ -22,7 +21,7 @@ from hybrid_coordinator.logic.cache_agreement import agree
 from hybrid_coordinator.logic.cache_budget import Tally, due, needed_chance, overspent
 from hybrid_coordinator.logic.cache_decision import NEIGHBOURS, decide, usable
 from hybrid_coordinator.logic.cache_eviction import choose_victims
-from hybrid_coordinator.ports import Clock, Embedder
+from hybrid_coordinator.ports import Cache, Clock, Embedder
 
 logger = logging.getLogger(__name__)
 

@@ -25,6 +25,9 @@ from hybrid_coordinator.ports import Clock, Embedder, Knowledge, Ledger, Passage
 
 MOST_CORRECTIONS = 100_000
 
+MOST_FILED = 256
+"""Interactions that may be filed while somebody waits for a score: a gateway can have thousands that are not yet."""
+
 NEAR_LIMIT = 12
 """Neighbours looked at: enough to see five like queries beside the interaction itself."""
 
@@ -113,15 +116,16 @@ class Feedback:
         Settling again replaces what the first settling did. An unknown id raises NotFound.
         """
         check_outcome(outcome)
-        await self._history.catch_up()
         interaction = await self._ledger.get(interaction_id)
+        await self._history.catch_up(most=MOST_FILED)
+        await self._history.file(interaction)
         value = score_value(interaction.response, outcome, await self._look_around(interaction), self._scoring)
         interaction = await self._ledger.settle(interaction_id, outcome, value, self._clock.now())
         rates = await self._credit(interaction, outcome)
         pattern_id = await self._learn(interaction, outcome, value)
         await self._tell_cache(interaction, outcome)
         await self._lessons.note_outcome(interaction, outcome)
-        await self._history.catch_up()
+        await self._history.file(interaction)
         return Settled(interaction, value, pattern_id, rates)
 
     async def _tell_cache(self, interaction: Interaction, outcome: Outcome) -> None:

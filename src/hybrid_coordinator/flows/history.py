@@ -52,19 +52,33 @@ class History:
         self._records += 1
         self._news.set()
 
-    async def catch_up(self) -> int:
-        """File every interaction that is recorded and not filed, and write usage counts; how many were filed."""
+    async def catch_up(self, most: int | None = None) -> int:
+        """File interactions that are recorded and not filed, the oldest first, and write usage counts; how many were
+        filed. With `most` it ends soon after so many."""
         filed = 0
-        async with self._lock:
-            while batch := await self._ledger.unfiled(limit=BATCH):
-                drafts = [history_draft(interaction) for interaction in self._worth_filing(batch)]
-                vectors = await self._embedder.embed([draft.key for draft in drafts])
-                await self._knowledge.put(drafts, vectors)
-                await self._ledger.mark_filed(batch)
-                self._remember(batch)
-                filed += len(batch)
-            await self._write_uses()
+        while (most is None or filed < most) and (count := await self._file_batch()):
+            filed += count
+        await self._write_uses()
         return filed
+
+    async def file(self, interaction: Interaction) -> None:
+        """File this one now, however many wait before it."""
+        async with self._lock:
+            await self._put([interaction])
+            await self._ledger.mark_filed([interaction])
+
+    async def _file_batch(self) -> int:
+        async with self._lock:
+            batch = await self._ledger.unfiled(limit=BATCH)
+            await self._put(self._worth_filing(batch))
+            await self._ledger.mark_filed(batch)
+            self._remember(batch)
+        return len(batch)
+
+    async def _put(self, interactions: Sequence[Interaction]) -> None:
+        drafts = [history_draft(interaction) for interaction in interactions]
+        vectors = await self._embedder.embed([draft.key for draft in drafts])
+        await self._knowledge.put(drafts, vectors)
 
     def _worth_filing(self, batch: Sequence[Interaction]) -> list[Interaction]:
         """All but those without words, and those of which enough copies are there."""
@@ -110,11 +124,20 @@ class History:
             await self._wait_for_a_pause()
             self._news = anyio.Event()
             try:
-                await self.catch_up()
+                await self._file_while_quiet()
             except CoordinatorError:
                 logger.exception("filing the history failed; trying again in %.0f s", RETRY_S)
                 await anyio.sleep(RETRY_S)
                 self._news.set()
+
+    async def _file_while_quiet(self) -> None:
+        """One batch in any case, and further ones until somebody is answered again."""
+        seen = self._records
+        while await self._file_batch():
+            if self._records != seen:
+                self._news.set()
+                break
+        await self._write_uses()
 
     async def _wait_for_a_pause(self) -> None:
         with anyio.move_on_after(PATIENCE_S):

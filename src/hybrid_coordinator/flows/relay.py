@@ -1,5 +1,6 @@
 """Pass a request on to the vendor whose format it is in, word for word both ways, and record what came of it."""
 
+import logging
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -14,6 +15,7 @@ from hybrid_coordinator.logic.pricing import price_usage
 from hybrid_coordinator.logic.redaction import redact
 from hybrid_coordinator.ports import Clock, Vendor, WireReply
 from hybrid_coordinator.wire.formats import FORMATS
+from hybrid_coordinator.wire.listening import Heard
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,12 @@ class RelayPolicy:
 
 
 NOTHING_USED = Usage()
+
+EVENT_STREAM = "text/event-stream"
+
+CUT_SHORT = "the stream ended before the answer did"
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +88,12 @@ class _Account:
         return self._clock.monotonic() - self._started
 
     async def close(self, told: _Told) -> None:
+        """Record it. The asker has been answered, so a ledger that fails is a matter for the log alone."""
         with anyio.CancelScope(shield=True):
-            await self._recorder.record(self._interaction(told), keep_words=self.call.wishes.record, patient=True)
+            try:
+                await self._recorder.record(self._interaction(told), keep_words=self.call.wishes.record, patient=True)
+            except CoordinatorError:
+                logger.exception("a relayed answer was not recorded", extra={"interaction_id": self.id})
 
     def _interaction(self, told: _Told) -> Interaction:
         call, usage, now = self.call, told.usage, self._clock.now()
@@ -98,7 +110,7 @@ class _Account:
             tokens_used=usage.total_tokens,
             latency_ms=round(self.elapsed() * 1000),
             first_token_ms=None if told.first_piece is None else round(told.first_piece * 1000),
-            cost=price_usage(call.model, usage),
+            cost=price_usage(call.model, usage, now),
             cache_read_tokens=usage.cache_read_tokens,
             cache_write_tokens=usage.cache_write_tokens,
             tags=(f"wire:{call.format}",),
@@ -113,9 +125,11 @@ class Relayed:
     def __init__(self, account: _Account, reply: WireReply) -> None:
         self._account = account
         self._reply = reply
-        self._listener = FORMATS[account.call.format].listener(account.call.model, streaming=account.call.streaming)
+        self.streaming = account.call.streaming and reply.status < 400 and is_stream(reply)
+        self._listener = FORMATS[account.call.format].listener(account.call.model, streaming=self.streaming)
         self._first_piece: float | None = None
-        self._failure: str | None = HUNG_UP
+        self._broken: str | None = None
+        self._ended = False
 
     @property
     def interaction_id(self) -> str:
@@ -138,14 +152,33 @@ class Relayed:
                 self._listener.hear(piece)
                 yield piece
         except ModelUnavailable as error:
-            self._failure = str(error)
+            self._broken = str(error)
             raise
-        self._failure = None
+        self._ended = True
 
     async def close(self) -> None:
         """Hang up if the answer is still coming, and record what there was of it."""
         self._reply.hang_up()
         heard = self._listener.end()
-        refused = f"the vendor answered {self.status}" if self.status >= 400 else None
-        failure = self._failure or heard.failure or refused
-        await self._account.close(_Told(heard.text, heard.model, heard.usage, self._first_piece, failure))
+        await self._account.close(
+            _Told(heard.text, heard.model, heard.usage, self._first_piece, self._find_failure(heard))
+        )
+
+    def _find_failure(self, heard: Heard) -> str | None:
+        if self._broken is not None:
+            return self._broken
+        if not self._ended and heard.stop is None:
+            return HUNG_UP
+        if self.status >= 400:
+            return heard.failure or f"the vendor answered {self.status}"
+        return heard.failure or (CUT_SHORT if heard.stop is None else None)
+
+
+def headers_of(reply: WireReply) -> dict[str, str]:
+    """The headers of a reply, names in lower case; of a repeated one the last counts."""
+    return {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in reply.headers}
+
+
+def is_stream(reply: WireReply) -> bool:
+    """Whether a reply comes as events; one that does not say is taken to."""
+    return headers_of(reply).get("content-type", EVENT_STREAM).lower().startswith(EVENT_STREAM)

@@ -8,9 +8,10 @@ from hybrid_coordinator.domain.query import Preference, Prompt, Query
 from hybrid_coordinator.domain.route import Location, ModelCard
 from hybrid_coordinator.errors import ModelUnavailable, NotFound
 from hybrid_coordinator.flows.relay import RelayPolicy
+from hybrid_coordinator.flows.resting import RestingModel, Rests
 from hybrid_coordinator.flows.voices import VendorVoice
 from hybrid_coordinator.logic.destinations import Destination, Place, find_destination
-from hybrid_coordinator.ports import Model, Vendor
+from hybrid_coordinator.ports import Clock, Model, Vendor
 from hybrid_coordinator.wire.formats import FORMATS
 
 KEY_HEADERS = ("authorization", "x-api-key")
@@ -47,11 +48,13 @@ class Switchboard:
         desks: Mapping[str, VendorDesk],
         model_map: Mapping[str, str],
         policy: RelayPolicy,
+        clock: Clock,
     ) -> None:
         self._home = tuple(name for name, model in models.items() if model.card.location is Location.LOCAL)
         self._desks = desks
         self._model_map = model_map
         self._policy = policy
+        self._rests = Rests(clock)
 
     def find_destination(self, model: str, format_name: str) -> Destination:
         """Where a request for this model goes. Raises NotFound for a local model that is not set up."""
@@ -100,5 +103,14 @@ class Switchboard:
         desk = self._desks.get(own)
         if desk is None or not (desk.keyed or any(name in call.headers for name in KEY_HEADERS)):
             return {}
-        card = desk.card if destination.place is Place.AUTO else desk.model(destination.model).card
-        return {card.name: VendorVoice(card, desk.vendor, call, prompt, self._policy)}
+        if destination.place is Place.VENDOR:
+            card = desk.model(destination.model).card
+            return {card.name: VendorVoice(card, desk.vendor, call, prompt, self._policy)}
+        voice = VendorVoice(desk.card, desk.vendor, call, prompt, self._policy)
+        return {desk.card.name: RestingModel(voice, self._rests, _who_is_asked(desk, call))}
+
+
+def _who_is_asked(desk: VendorDesk, call: WireCall) -> str:
+    """A vendor limits a model to a key: the one that is set here, or the asker's own."""
+    key = "" if desk.keyed else "".join(call.headers.get(name, "") for name in KEY_HEADERS)
+    return f"{desk.card.name} {key}"

@@ -5,13 +5,17 @@ from collections.abc import AsyncGenerator
 import orjson
 
 from hybrid_coordinator.domain.gateway import WireCall
-from hybrid_coordinator.domain.query import Delta, Finished, Prompt, Spoken, StopReason, Verbatim
+from hybrid_coordinator.domain.query import Delta, Finished, Prompt, Spoken, Verbatim
 from hybrid_coordinator.domain.route import ModelCard
-from hybrid_coordinator.errors import ModelUnavailable, VendorRefused
-from hybrid_coordinator.flows.relay import RelayPolicy
+from hybrid_coordinator.errors import BadInput, ModelUnavailable, VendorRefused
+from hybrid_coordinator.flows.relay import CUT_SHORT, RelayPolicy, headers_of, is_stream
 from hybrid_coordinator.logic.grounding import woven
 from hybrid_coordinator.ports import Vendor, WireReply
 from hybrid_coordinator.wire.formats import FORMATS
+from hybrid_coordinator.wire.listening import MAX_WHOLE_BYTES, StreamListener, WholeListener
+from hybrid_coordinator.wire.retry_after import retry_after_s
+
+Listener = StreamListener | WholeListener
 
 MOST_ERROR_BYTES = 64 * 1024
 
@@ -40,42 +44,40 @@ class VendorVoice:
         reply = await self._vendor.send(
             self._call.path, self._call.headers, self._body(prompt), wait_s=self._policy.wait_s(self._call)
         )
-        passing = self._pass_on if self._call.streaming else self._gather
         listener = self._format.listener(self._card.name, streaming=self._call.streaming)
+        headers = tuple(reply.headers)
         try:
             await self._check(reply)
-            async with aclosing(passing(reply, listener)) as pieces:
-                async for piece in pieces:
-                    yield piece
+            if self._call.streaming:
+                async for piece in reply.pieces:
+                    listener.hear(piece)
+                    yield Verbatim(piece, headers)
+                    headers = ()
+                said = self._heard(listener)
+            else:
+                body = await _gather(reply, listener)
+                said = self._heard(listener)
+                yield Verbatim(body, headers)
         finally:
             reply.hang_up()
-        for said in self._heard(listener):
-            yield said
+        for event in said:
+            yield event
 
-    async def _pass_on(self, reply: WireReply, listener: Listener) -> AsyncGenerator[Verbatim, None]:
-        headers = tuple(reply.headers)
-        async for piece in reply.pieces:
-            listener.hear(piece)
-            yield Verbatim(piece, headers)
-            headers = ()
+    async def check(self) -> None:
+        """A voice lives for one question, and is checked by asking it."""
 
-    async def _gather(self, reply: WireReply, listener: Listener) -> AsyncGenerator[Verbatim, None]:
-        pieces = [piece async for piece in reply.pieces]
-        for piece in pieces:
-            listener.hear(piece)
-        self._heard(listener)
-        yield Verbatim(b"".join(pieces), tuple(reply.headers))
+    async def aclose(self) -> None:
+        """The connections are the vendor's."""
 
     async def _check(self, reply: WireReply) -> None:
         """Raise ModelUnavailable for what is no answer, before anything of it is passed on."""
         if reply.status >= 400:
             raise await _refusal(self._card.name, reply)
-        kind = headers_of(reply).get("content-type", EVENT_STREAM)
-        if self._call.streaming and not kind.lower().startswith(EVENT_STREAM):
-            raise self._broken(f"it sent {kind!r} where an event stream was due")
+        if self._call.streaming and not is_stream(reply):
+            raise self._broken("it sent something else where an event stream was due")
 
     def _heard(self, listener: Listener) -> list[Spoken]:
-        """What the whole answer meant. Raises ModelUnavailable for half of one."""
+        """What the answer meant. Raises ModelUnavailable unless it is whole."""
         heard = listener.end()
         if heard.failure or heard.stop is None:
             raise self._broken(heard.failure or CUT_SHORT)
@@ -85,16 +87,23 @@ class VendorVoice:
     def _broken(self, why: str) -> ModelUnavailable:
         return ModelUnavailable(f"model {self._card.name!r} broke off: {why}")
 
-    async def check(self) -> None:
-        """A voice lives for one question, and is checked by asking it."""
-
-    async def aclose(self) -> None:
-        """The connections are the vendor's."""
-
     def _body(self, prompt: Prompt) -> bytes:
         body = self._format.with_model(self._call.body, self._card.name)
         added = woven(self._asked, prompt)
-        return orjson.dumps(self._format.with_context(body, added) if added else body)
+        try:
+            return orjson.dumps(self._format.with_context(body, added) if added else body)
+        except orjson.JSONEncodeError as error:
+            raise BadInput(f"the body cannot be passed on: {error}; nest it less deeply") from error
+
+
+async def _gather(reply: WireReply, listener: Listener) -> bytes:
+    body = bytearray()
+    async for piece in reply.pieces:
+        listener.hear(piece)
+        body += piece
+        if len(body) > MAX_WHOLE_BYTES:  # the listener calls it too long
+            break
+    return bytes(body)
 
 
 async def _refusal(name: str, reply: WireReply) -> VendorRefused:
@@ -104,5 +113,9 @@ async def _refusal(name: str, reply: WireReply) -> VendorRefused:
         if len(body) > MOST_ERROR_BYTES:
             break
     return VendorRefused(
-        f"model {name!r} answered {reply.status}", status=reply.status, headers=tuple(reply.headers), body=body
+        f"model {name!r} answered {reply.status}",
+        status=reply.status,
+        headers=tuple(reply.headers),
+        body=body,
+        retry_after_s=retry_after_s(headers_of(reply)),
     )

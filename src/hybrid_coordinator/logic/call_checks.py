@@ -2,11 +2,11 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import SchemaError
+from jsonschema import Draft202012Validator, validators
+from jsonschema.exceptions import SchemaError, ValidationError
 from referencing import Registry
 from referencing.exceptions import Unresolvable
 
@@ -19,6 +19,25 @@ _ATTEMPT = re.compile(
         .{0,200}? "(?:arguments|parameters|input)"\s*: """,
     re.DOTALL,
 )
+
+
+_NESTED_RUNS = re.compile(r"\([^()]*(?:[+*]|\{\d*,\d*\})[^()]*\)(?:[+*]|\{)|\(\([^()]*[+*][^()]*\)")
+"""Repetitions of repetitions, with which a pattern may take longer than anybody waits."""
+
+
+def _match_pattern(validator: Any, pattern: str, value: Any, schema: Any) -> Iterator[ValidationError]:
+    if isinstance(value, str) and not _NESTED_RUNS.search(pattern) and not re.search(pattern, value):
+        yield ValidationError(f"{value!r} does not match {pattern!r}")
+
+
+def _pass_over(validator: Any, patterns: Any, value: Any, schema: Any) -> Iterator[ValidationError]:
+    return iter(())
+
+
+_Validator = validators.extend(  # type: ignore[no-untyped-call]
+    Draft202012Validator, {"pattern": _match_pattern, "patternProperties": _pass_over}
+)
+"""Schemas come from outside: patterns that may run for ever are not judged, nor names of properties by pattern."""
 
 
 def find_call_fault(prompt: Prompt, completion: Completion) -> str | None:
@@ -46,7 +65,7 @@ def find_schema_fault(schema: Mapping[str, Any], value: Any) -> str | None:
     """The first place where a value breaks a schema. One that is no schema, or refers elsewhere, judges nothing."""
     try:
         Draft202012Validator.check_schema(schema)
-        errors = Draft202012Validator(schema, registry=Registry()).iter_errors(value)
+        errors = _Validator(schema, registry=Registry()).iter_errors(value)
         fault = next(iter(errors), None)
     except (SchemaError, Unresolvable, RecursionError, re.error):
         return None

@@ -1,4 +1,4 @@
-"""Kernel ridge regression whose blend of likenesses, ridge and trust in the prior are chosen on rows they did not see."""
+"""Kernel ridge regression that chooses its ridge, its blend of likenesses and the prior's share on held-out rows."""
 
 from collections.abc import Generator, Hashable, Sequence
 from dataclasses import dataclass

@@ -3,9 +3,17 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from hybrid_coordinator.logic.fences import split_code
 from hybrid_coordinator.logic.words import STOPWORDS, stem, words_of
+
+NEAR = 60
+"""Characters around a number in which its unit is looked for."""
+
+MOST_STATEMENTS = 400
+LONGEST_STATEMENT = 1000
+"""Sentences of one text, and characters of one sentence; what comes after them is not compared."""
 
 _SENTENCE_END = re.compile(r"(?<=[.!?;])\s+(?=[\"'`(*A-Z0-9])|\n+")
 _NO_STATEMENT = re.compile(
@@ -15,7 +23,7 @@ _NAMES = (
     r"`[^`\n]{2,80}`",
     r"(?<![\w/.-])/[\w.-]+(?:/[\w.-]+)*/?",
     r"(?<![\w/.-])--?[a-z][\w-]+",
-    r"(?<![\w/.-])[A-Za-z]\w*(?:[._/:-]\w+)*[._/]\w+",
+    r"(?<![\w/.:-])[A-Za-z]\w*(?:[._/:-]\w+)*[._/]\w+",
     r"(?<![\w/.-])[A-Z]+(?:_[A-Z0-9]+)+",
     r"(?<![\w/.-])[a-z]+(?:-[a-z0-9]+)+(?=[\s.,;:)]|$)",
 )
@@ -78,10 +86,11 @@ class Statement:
 
 
 def statements_in(text: str) -> list[Statement]:
-    """The sentences of a text that assert something: questions, code and links do not."""
+    """The first sentences of a text that assert something: questions, code and links do not."""
     prose, _ = split_code(text)
     parts = (part.strip() for part in _SENTENCE_END.split(prose))
-    return [_take_apart(part) for part in parts if part and not _NO_STATEMENT.search(part)]
+    telling = (part for part in parts if part and not _NO_STATEMENT.search(part))
+    return [_take_apart(part[:LONGEST_STATEMENT]) for part in islice(telling, MOST_STATEMENTS)]
 
 
 def numbers_in(text: str) -> frozenset[str]:
@@ -120,14 +129,14 @@ def _numbers(text: str) -> dict[str, str]:
     """By the word after a number, else the one before it; a unit that comes twice tells nothing and is left out."""
     found: dict[str, set[str]] = {}
     for match in _NUMBER.finditer(text):
-        after = match.group(2) or next(iter(words_of(text[match.end() :])), "")
+        after = match.group(2) or next(iter(words_of(text[match.end() : match.end() + NEAR])), "")
         unit = stem(after.lower()) if after and after not in STOPWORDS else _word_before(text, match.start())
         found.setdefault(unit, set()).add(_plain(match.group(1)))
     return {unit: next(iter(numbers)) for unit, numbers in found.items() if len(numbers) == 1}
 
 
 def _word_before(text: str, end: int) -> str:
-    telling = [word for word in words_of(text[:end]) if _is_telling(word)]
+    telling = [word for word in words_of(text[max(0, end - NEAR) : end]) if _is_telling(word)]
     return stem(telling[-1]) if telling else ""
 
 

@@ -13,7 +13,6 @@ from hybrid_coordinator.logic.refusals import find_refusal
 from hybrid_coordinator.logic.repetition import find_loop
 from hybrid_coordinator.logic.words import words_of
 
-
 SHORTEST_ECHO = 4
 """Words; shorter questions such as "True or false?" may well be answered in their own words."""
 

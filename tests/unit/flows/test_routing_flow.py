@@ -145,8 +145,9 @@ async def test_what_was_learned_survives_a_restart_and_is_built_upon() -> None:
 
     asked = await router.ask(EASY[0])
     assert restarted.judge(asked) == router.judge(asked)
-    await restarted.learn(known[0])
-    assert restarted.judge(asked).evidence == len(known) + 1
+    for row in known[:3]:
+        await restarted.learn(row)
+    assert restarted.judge(asked).evidence == len(known) + 3
 
 
 async def test_a_damaged_dump_leaves_the_router_as_it_was() -> None:

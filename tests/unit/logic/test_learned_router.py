@@ -293,3 +293,22 @@ def test_the_exploration_share_is_kept() -> None:
 
     assert sum(explores(step / 1000, policy) for step in range(1000)) == 50
     assert not explores(0.0, LearningPolicy(exploration=0.0))
+
+
+def test_the_more_is_known_the_more_new_outcomes_it_takes_to_learn_again() -> None:
+    assert POLICY.refit_due(25, rows=100)
+    assert not POLICY.refit_due(25, rows=2000)
+    assert POLICY.refit_due(100, rows=2000)
+
+
+def test_rows_that_speak_against_the_prior_silence_it() -> None:
+    long = "a long question about the same thing " * 5
+    rows = [
+        Evidence(Asked(long if index % 2 else "short", (1.0, 0.0)), float(index % 2), 1.0, group=str(index))
+        for index in range(80)
+    ]
+
+    model = fitted(rows)
+
+    assert judge_untaught(rows[0].asked).p > judge_untaught(rows[1].asked).p
+    assert model.judge(rows[0].asked).p < 0.2 < 0.8 < model.judge(rows[1].asked).p

@@ -86,10 +86,6 @@ class CacheFile:
         with _translated(self._path), self._transaction():
             self._connection.executemany("DELETE FROM entries WHERE id = ?", [(id,) for id in ids])
 
-    def limit_pages(self, most: int) -> None:
-        """Let the file grow to so many pages of 4 kB, as if the disk ended there."""
-        self._connection.execute(f"PRAGMA max_page_count = {most:d}")
-
     def close(self) -> None:
         self._connection.close()
 

@@ -31,7 +31,7 @@ class SqliteCache:
 
     def __init__(self, file: CacheFile, dimension: int) -> None:
         """Ready once `fill` was called; `open` does both."""
-        self.file = file
+        self._file = file
         self._dimension = dimension
         self._entries: dict[str, CacheEntry] = {}
         self._addresses: dict[tuple[str, str, str], str] = {}
@@ -54,7 +54,7 @@ class SqliteCache:
     def fill(self) -> None:
         """Read the file into memory; a row that cannot be read is deleted. Blocking."""
         unreadable: list[str] = []
-        for row in self.file.rows():
+        for row in self._file.rows():
             try:
                 entry, vector = from_row(row)
             except (KeyError, TypeError, ValueError):
@@ -64,7 +64,7 @@ class SqliteCache:
             self._shelve(entry, vector)
         if unreadable:
             logger.warning("some entries of the cache cannot be read and are deleted", extra={"ids": unreadable})
-            self.file.remove(unreadable)
+            self._file.remove(unreadable)
 
     async def exact(self, key: CacheKey) -> CacheEntry | None:
         entry_id = self._addresses.get(address(key))
@@ -82,7 +82,7 @@ class SqliteCache:
         async with self._writing:
             before = self._addresses.get(address(entry.key))
             replaced = before if before != entry.id else None
-            await _finish(lambda: self.file.put(row, replaced))
+            await _finish(lambda: self._file.put(row, replaced))
             self._forget([id for id in (replaced, entry.id) if id is not None])
             self._remember(entry)
             self._shelve(entry, vector)
@@ -91,7 +91,7 @@ class SqliteCache:
         async with self._writing:
             known = [entry for entry in entries if entry.id in self._entries]
             if known:
-                await _finish(lambda: self.file.amend([to_row(entry, None) for entry in known]))
+                await _finish(lambda: self._file.amend([to_row(entry, None) for entry in known]))
                 self._entries.update((entry.id, entry) for entry in known)
 
     async def find(self, entry_id: str) -> CacheEntry | None:
@@ -121,7 +121,7 @@ class SqliteCache:
         async with self._writing:
             known = [id for id in dict.fromkeys(entry_ids) if id in self._entries]
             if known:
-                await _finish(lambda: self.file.remove(known))
+                await _finish(lambda: self._file.remove(known))
                 self._forget(known)
         return len(known)
 
@@ -138,11 +138,11 @@ class SqliteCache:
     def _close(self) -> None:
         counted = [self._entries[id] for id in self._uncounted if id in self._entries]
         try:
-            self.file.amend([to_row(entry, None) for entry in counted])
+            self._file.amend([to_row(entry, None) for entry in counted])
         except Unavailable:
             logger.warning("the last hits of the cache were not counted", exc_info=True)
         self._uncounted.clear()
-        self.file.close()
+        self._file.close()
 
     def _search(self, place: tuple[str, str], vector: Vector, limit: int) -> list[tuple[str, float]]:
         with self._shelving:

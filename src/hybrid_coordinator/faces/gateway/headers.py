@@ -85,5 +85,8 @@ def said_headers(**said: object) -> list[tuple[bytes, bytes]]:
 
 
 def _printable(text: str) -> bytes:
-    """A header's value: one line of ASCII."""
-    return " ".join(text.split()).encode("ascii", "replace")
+    """A header's value: one line of ASCII, without signs that steer anything."""
+    if text.isascii() and text.isprintable():
+        return text.encode()
+    line = " ".join(text.split())
+    return "".join(sign if sign.isprintable() else "?" for sign in line).encode("ascii", "replace")

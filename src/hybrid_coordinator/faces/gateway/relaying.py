@@ -6,7 +6,7 @@ from hybrid_coordinator.domain.gateway import WireCall
 from hybrid_coordinator.errors import ModelUnavailable
 from hybrid_coordinator.faces.gateway.headers import headers_to_relay, said_headers
 from hybrid_coordinator.faces.gateway.refusals import told
-from hybrid_coordinator.faces.gateway.sending import Header, send_end, send_piece, send_start, send_whole
+from hybrid_coordinator.faces.gateway.sending import Header, send_end, send_failure, send_piece, send_start, send_whole
 from hybrid_coordinator.flows.relay import Relay, Relayed
 from hybrid_coordinator.wire.formats import FORMATS
 
@@ -17,7 +17,7 @@ async def relay_call(relay: Relay, call: WireCall, send: Send) -> None:
     """The vendor's answer as it comes. Raises ModelUnavailable when nothing was sent yet."""
     relayed = await relay.open(call)
     try:
-        if call.streaming and relayed.status < 400:
+        if relayed.streaming:
             await _pass_stream(relayed, call, send)
         else:
             body = b"".join([piece async for piece in relayed.pieces()])
@@ -32,8 +32,9 @@ async def _pass_stream(relayed: Relayed, call: WireCall, send: Send) -> None:
         async for piece in relayed.pieces():
             await send_piece(send, piece)
     except ModelUnavailable as error:  # the status is sent: the rest must be told in the stream
-        await send_piece(send, FORMATS[call.format].encode_failure(*told(error)))
-    await send_end(send)
+        await send_failure(send, FORMATS[call.format].encode_failure(*told(error)))
+    else:
+        await send_end(send)
 
 
 def _headers(relayed: Relayed, call: WireCall) -> list[Header]:

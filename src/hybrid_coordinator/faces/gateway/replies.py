@@ -15,6 +15,7 @@ from hybrid_coordinator.faces.gateway.sending import (
     STREAM_HEADERS,
     Header,
     send_end,
+    send_failure,
     send_piece,
     send_start,
     send_whole,
@@ -98,8 +99,7 @@ class StreamedReply:
     async def fail(self, error: Exception) -> None:
         """End a reply that has begun, in the stream's own words for failure."""
         wire = FORMATS[self._call.format]
-        await send_piece(self._send, (self._writer.fail if self._writer else wire.encode_failure)(*told(error)))
-        await send_end(self._send)
+        await send_failure(self._send, (self._writer.fail if self._writer else wire.encode_failure)(*told(error)))
 
     async def _pass_on(self, data: bytes, headers: tuple[Header, ...]) -> None:
         if self._writer is not None:  # begun in our own words: what the bytes mean follows, and is written then

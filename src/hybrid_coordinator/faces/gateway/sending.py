@@ -40,6 +40,12 @@ async def send_end(send: Send) -> None:
     await send({"type": "http.response.body", "body": b""})
 
 
+async def send_failure(send: Send, failure: bytes) -> None:
+    """The end of a stream that broke off, perhaps in the middle of an event, which the blank line ends."""
+    await send_piece(send, b"\n\n" + failure)
+    await send_end(send)
+
+
 @contextmanager
 def ended_by_hang_up(receive: Receive) -> Iterator[None]:
     """Cancel what happens inside as soon as the client is gone. The request's body must have been read."""
