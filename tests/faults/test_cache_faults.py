@@ -139,12 +139,13 @@ async def test_an_entry_that_cannot_be_read_is_lost_alone(
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of one megabyte."""
+    """A disk of one mebibyte, half of it taken by a file named `ballast`."""
     folder = tmp_path / "disk"
     folder.mkdir()
     mounting = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)]
     if subprocess.run(mounting, capture_output=True, check=False).returncode:
         pytest.skip("mounting a small disk needs root")
+    (folder / "ballast").write_bytes(b"x" * 512 * 1024)
     yield folder
     subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
@@ -160,6 +161,7 @@ async def test_a_full_disk_costs_the_entry_and_nothing_else(small_disk: Path) ->
     kept = await cache.find("kept")
     size = await cache.size()
     await cache.aclose()
+    (small_disk / "ballast").unlink()
 
     assert kept == entry("kept")
     assert await _size(path) == size

@@ -363,7 +363,7 @@ async def test_a_vendor_that_asked_for_a_rest_is_not_asked_before_it_is_over(wir
         asked: list[int] = []
         for wait_s in (0, 29, 2):
             door.room.clock.advance(wait_s)
-            response = await door.http.post(wire.path, json=wire.ask("auto"))
+            response = await door.http.post(wire.path, json=wire.ask("auto"), headers=UNCACHED)
             assert "home says so" in response.text
             asked.append(len(upstream.requests))
 

@@ -7,7 +7,7 @@ import orjson
 from hybrid_coordinator.domain.gateway import WireCall
 from hybrid_coordinator.domain.query import Delta, Finished, Prompt, Spoken, Verbatim
 from hybrid_coordinator.domain.route import ModelCard
-from hybrid_coordinator.errors import BadInput, ModelUnavailable, VendorRefused
+from hybrid_coordinator.errors import ModelUnavailable, VendorRefused
 from hybrid_coordinator.flows.relay import CUT_SHORT, RelayPolicy, headers_of, is_stream
 from hybrid_coordinator.logic.grounding import woven
 from hybrid_coordinator.ports import Vendor, WireReply
@@ -90,10 +90,7 @@ class VendorVoice:
     def _body(self, prompt: Prompt) -> bytes:
         body = self._format.with_model(self._call.body, self._card.name)
         added = woven(self._asked, prompt)
-        try:
-            return orjson.dumps(self._format.with_context(body, added) if added else body)
-        except orjson.JSONEncodeError as error:
-            raise BadInput(f"the body cannot be passed on: {error}; nest it less deeply") from error
+        return orjson.dumps(self._format.with_context(body, added) if added else body)
 
 
 async def _gather(reply: WireReply, listener: Listener) -> bytes:

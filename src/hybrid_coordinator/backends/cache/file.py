@@ -43,7 +43,7 @@ class CacheFile:
     def open(cls, path: Path, embedder: EmbedderIdentity) -> "CacheFile":
         """Open or begin a file. One that cannot be read, or comes from another form or embedder, is begun anew.
 
-        Raises SettingError when the file may not be written, StoreBusy when another process holds it.
+        Raises SettingError when the file may not be written, StoreBusy when another process holds it, StorageFull.
         """
         try:
             return cls._open(path, embedder)

@@ -4,13 +4,13 @@ import logging
 from collections.abc import Awaitable, Callable
 
 from starlette.requests import ClientDisconnect
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from hybrid_coordinator.app import House
 from hybrid_coordinator.errors import BadInput, CoordinatorError, NotFound
 from hybrid_coordinator.faces.gateway.conversing import converse
 from hybrid_coordinator.faces.gateway.listing import Listing
-from hybrid_coordinator.faces.gateway.refusals import error_response
+from hybrid_coordinator.faces.gateway.refusals import error_response, refuse
 from hybrid_coordinator.faces.gateway.relaying import relay_call
 from hybrid_coordinator.faces.gateway.requests import read_body, read_call
 from hybrid_coordinator.faces.gateway.sending import ended_by_hang_up
@@ -50,12 +50,12 @@ class Gateway:
         except ClientDisconnect:
             return
         except BodyTooLarge:
-            await self._tell(too_large(MAX_GATEWAY_BODY), scope, receive, watched)
+            await watched.tell(refuse(scope, too_large(MAX_GATEWAY_BODY), 413), scope, receive)
         except CoordinatorError as error:
-            await self._tell(error, scope, receive, watched)
+            await watched.tell(error_response(scope, error), scope, receive)
         except Exception as error:
             logger.exception("a gateway request failed", extra={"path": scope["path"]})
-            await self._tell(error, scope, receive, watched)
+            await watched.tell(error_response(scope, error), scope, receive)
 
     def _find_handler(self, scope: Scope) -> Handler:
         method, path = scope["method"], scope["path"]
@@ -77,10 +77,6 @@ class Gateway:
             else:
                 await converse(self._house, call, destination, send)
 
-    async def _tell(self, error: BaseException, scope: Scope, receive: Receive, watched: "_Watched") -> None:
-        if not watched.started:
-            await error_response(scope, error)(scope, receive, watched.send)
-
 
 class _Watched:
     """Knows whether a response has begun, after which no other may begin."""
@@ -92,3 +88,8 @@ class _Watched:
     async def send(self, message: Message) -> None:
         self.started = True
         await self._send(message)
+
+    async def tell(self, response: ASGIApp, scope: Scope, receive: Receive) -> None:
+        """Give this response, unless another has begun."""
+        if not self.started:
+            await response(scope, receive, self.send)

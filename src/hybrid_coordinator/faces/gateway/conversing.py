@@ -11,6 +11,7 @@ from hybrid_coordinator.errors import CoordinatorError, VendorRefused
 from hybrid_coordinator.faces.gateway.headers import headers_to_relay
 from hybrid_coordinator.faces.gateway.pacing import Paced, paced
 from hybrid_coordinator.faces.gateway.replies import StreamedReply, WholeReply
+from hybrid_coordinator.faces.gateway.requests import check_depth
 from hybrid_coordinator.faces.gateway.sending import send_whole
 from hybrid_coordinator.logic.destinations import Destination
 
@@ -21,6 +22,7 @@ logger = logging.getLogger(__name__)
 
 async def converse(house: House, call: WireCall, destination: Destination, send: Send) -> None:
     """Answer, in the asker's format. Raises CoordinatorError while no response has begun."""
+    check_depth(call.body)
     question = house.switchboard.question(call, destination)
     kind = StreamedReply if call.streaming else WholeReply
     reply = kind(call, send, round(house.clock.now().timestamp()))

@@ -22,6 +22,9 @@ from hybrid_coordinator.wire.formats import FORMATS
 LONGEST_NAME = 200
 """Characters of a session's or a model's name."""
 
+DEEPEST = 128
+"""Levels of a body that is taken apart and put together again. Schemas of tools in use have a dozen."""
+
 
 async def read_body(receive: Receive) -> bytes:
     """The whole body. Raises ClientDisconnect for half of one."""
@@ -44,6 +47,17 @@ def parse_body(raw: bytes) -> dict[str, Any]:
     if not isinstance(body, dict):
         raise BadInput(f"the body is a JSON {type(body).__name__}; send an object")
     return body
+
+
+def check_depth(body: Mapping[str, Any]) -> None:
+    """Raise BadInput for a body that is nested deeper than what handles it can go."""
+    level: list[Any] = [body]
+    for _ in range(DEEPEST):
+        inner = (entry for one in level for entry in (one.values() if isinstance(one, dict) else one))
+        level = [entry for entry in inner if isinstance(entry, dict | list)]
+        if not level:
+            return
+    raise BadInput(f"the body is nested more than {DEEPEST} levels deep; send a flatter one")
 
 
 def read_call(format_name: str, scope: Scope, raw: bytes) -> WireCall:
