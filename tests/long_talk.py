@@ -1,4 +1,4 @@
-"""One conversation in every wire format: marks of a prompt cache, a picture, a thought, a call, its result, a question."""
+"""One conversation in every wire format: a picture, a thought, a call, its result, marks of a prompt cache, a question."""
 
 from typing import Any
 

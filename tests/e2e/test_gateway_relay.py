@@ -217,19 +217,18 @@ def test_whoever_hangs_up_before_the_first_word_is_recorded_too(
     assert row["failure"] == "the caller hung up before the answer was whole"
 
 
+COUNTED = question("anthropic", "How long is this?", model=OWN_MODELS["anthropic"])
+EMBEDDED = {"model": "text-embedding-3-small", "input": "one", "dimensions": 8}
+
+
 @pytest.mark.parametrize(
     ("path", "body", "key_header", "key"),
     [
-        ("/v1/messages/count_tokens", question("anthropic", "How long?", model="claude-opus-5-5"), "x-api-key", ANTHROPIC_KEY),
-        (
-            "/v1/embeddings",
-            {"model": "text-embedding-3-small", "input": "one", "dimensions": 8},
-            "authorization",
-            f"Bearer {OPENAI_KEY}",
-        ),
+        ("/v1/messages/count_tokens", COUNTED, "x-api-key", ANTHROPIC_KEY),
+        ("/v1/embeddings", EMBEDDED, "authorization", f"Bearer {OPENAI_KEY}"),
     ],
     ids=["count_tokens", "embeddings"],
-)  # fmt: skip
+)
 def test_what_is_no_question_passes_as_it_is_too(
     path: str, body: dict[str, Any], key_header: str, key: str, vendor: Upstream, http: httpx2.Client
 ) -> None:

@@ -96,7 +96,7 @@ def test_a_chat_is_answered_and_the_headers_say_how(model: str, gpt: openai.Open
     assert raw.headers["x-coordinator-interaction-id"]
 
 
-@pytest.mark.parametrize("model", OPENAI_MODELS)
+@pytest.mark.parametrize("model", ["local", "auto"])
 def test_a_chat_is_streamed_word_by_word(model: str, gpt: openai.OpenAI) -> None:
     chunks = list(
         gpt.chat.completions.create(
@@ -141,7 +141,7 @@ def test_a_forced_tool_is_called_and_its_result_is_answered(gpt: openai.OpenAI) 
     forced: Any = {"type": "function", "function": {"name": "weather"}}
     asked: Any = [{"role": "user", "content": ASKED}]
     first = gpt.chat.completions.create(
-        model="local", messages=asked, tools=tools, tool_choice=forced, max_tokens=60, temperature=0
+        model="local", messages=asked, tools=tools, tool_choice=forced, max_tokens=40, temperature=0
     )
     message = first.choices[0].message
     assert message.tool_calls
@@ -149,7 +149,7 @@ def test_a_forced_tool_is_called_and_its_result_is_answered(gpt: openai.OpenAI) 
     assert isinstance(call, ChatCompletionMessageFunctionToolCall)
     result = {"role": "tool", "tool_call_id": call.id, "content": "Sunny, 20 °C."}
     second = gpt.chat.completions.create(
-        model="local", messages=[*asked, message.to_dict(), result], tools=tools, max_tokens=60, temperature=0
+        model="local", messages=[*asked, message.to_dict(), result], tools=tools, max_tokens=40, temperature=0
     )
 
     Draft202012Validator(WEATHER).validate(json.loads(call.function.arguments))
@@ -160,7 +160,7 @@ def test_a_forced_tool_is_called_and_its_result_is_answered(gpt: openai.OpenAI) 
 def test_a_tool_that_may_be_called_is_called_well_or_not_at_all(gpt: openai.OpenAI) -> None:
     tools: Any = [{"type": "function", "function": {"name": "weather", "description": "Now.", "parameters": WEATHER}}]
     with gpt.chat.completions.stream(
-        model="local", messages=[{"role": "user", "content": ASKED}], tools=tools, max_tokens=60, temperature=0
+        model="local", messages=[{"role": "user", "content": ASKED}], tools=tools, max_tokens=40, temperature=0
     ) as streamed:
         message = streamed.get_final_completion().choices[0].message
 
@@ -174,18 +174,15 @@ def test_an_answer_follows_the_schema_that_is_asked_for(gpt: openai.OpenAI) -> N
         model="local",
         messages=[{"role": "user", "content": ASKED}],
         response_format={"type": "json_schema", "json_schema": {"name": "w", "strict": True, "schema": WEATHER}},
-        max_tokens=60,
+        max_tokens=40,
         temperature=0,
     )
 
     Draft202012Validator(WEATHER).validate(json.loads(answer.choices[0].message.content or ""))
 
 
-@pytest.mark.parametrize("model", OPENAI_MODELS)
-def test_a_response_is_created(model: str, gpt: openai.OpenAI) -> None:
-    answer = gpt.responses.create(
-        model=model, input="Name a fruit.", max_output_tokens=16, store=False, extra_headers=NO_CACHE
-    )
+def test_a_response_is_created(gpt: openai.OpenAI) -> None:
+    answer = gpt.responses.create(model="local", input="Name a fruit.", max_output_tokens=16, store=False)
 
     assert answer.output_text
     assert answer.usage
@@ -210,7 +207,7 @@ def test_a_response_is_streamed_in_order(model: str, gpt: openai.OpenAI) -> None
 def test_a_response_calls_a_tool(gpt: openai.OpenAI) -> None:
     tools: Any = [{"type": "function", "name": "weather", "parameters": WEATHER, "strict": False}]
     with gpt.responses.stream(
-        model="local", input=ASKED, tools=tools, tool_choice="required", max_output_tokens=60, temperature=0
+        model="local", input=ASKED, tools=tools, tool_choice="required", max_output_tokens=40, temperature=0
     ) as streamed:
         [call] = [item for item in streamed.get_final_response().output if item.type == "function_call"]
 
@@ -250,7 +247,7 @@ def test_a_message_is_created_and_the_headers_say_how(model: str, claude: anthro
     assert raw.headers["x-coordinator-route"] == ("local" if model == "claude-coordinator-local" else "remote")
 
 
-@pytest.mark.parametrize("model", ANTHROPIC_MODELS)
+@pytest.mark.parametrize("model", ["claude-coordinator-local", "auto"])
 def test_a_message_is_streamed_and_adds_up(model: str, claude: anthropic.Anthropic) -> None:
     with claude.messages.stream(
         model=model, messages=[{"role": "user", "content": "Name two towns."}], max_tokens=10, extra_headers=NO_CACHE
@@ -268,7 +265,7 @@ def test_a_message_is_streamed_and_adds_up(model: str, claude: anthropic.Anthrop
 def test_a_message_uses_a_tool_and_goes_on_with_its_result(claude: anthropic.Anthropic) -> None:
     tools: Any = [{"name": "weather", "description": "Now.", "input_schema": WEATHER}]
     asked: Any = {"role": "user", "content": ASKED}
-    common: Any = {"model": "claude-coordinator-local", "max_tokens": 60, "tools": tools}
+    common: Any = {"model": "claude-coordinator-local", "max_tokens": 40, "tools": tools}
     first = claude.messages.create(messages=[asked], tool_choice={"type": "tool", "name": "weather"}, **common)
     [use] = first.content
     assert use.type == "tool_use"
@@ -339,7 +336,7 @@ def test_a_spent_budget_is_a_rate_limit_error_and_home_stays_open(server: Runnin
 def test_those_who_hang_up_leave_the_local_model_free(server: RunningServer, gpt: openai.OpenAI) -> None:
     for number in range(3):  # the engine answers two at a time
         talk: Any = [{"role": "user", "content": f"Story {number}: count from 1 to 3000, every number."}]
-        with gpt.chat.completions.create(model="local", messages=talk, max_tokens=6000, stream=True) as streamed:
+        with gpt.chat.completions.create(model="local", messages=talk, max_tokens=4000, stream=True) as streamed:
             assert next(iter(streamed)).choices[0].delta.role == "assistant"
     gpt.with_options(timeout=60).chat.completions.create(
         model="local", messages=[{"role": "user", "content": "Name a colour."}], max_tokens=4
@@ -347,4 +344,3 @@ def test_those_who_hang_up_leave_the_local_model_free(server: RunningServer, gpt
 
     row = newest(server, "SELECT * FROM interactions WHERE query LIKE 'Story 2:%'", OWNER)
     assert row["failure"] == "the caller hung up before the answer was whole"
-    assert row["output_tokens"] < 6000

@@ -12,6 +12,7 @@ from hybrid_coordinator.backends.models.anthropic import AnthropicModel
 from hybrid_coordinator.backends.models.circuit import CircuitBreaker, CircuitPolicy
 from hybrid_coordinator.backends.models.engine import EnginePolicy, LlamaCppEngine
 from hybrid_coordinator.backends.models.gguf import find_gguf
+from hybrid_coordinator.backends.models.llama_server import LlamaServerModel
 from hybrid_coordinator.backends.models.llamacpp import LlamaCppModel
 from hybrid_coordinator.backends.models.llamacpp_process import Weights
 from hybrid_coordinator.backends.models.openai_chat import OpenAIChatModel
@@ -31,7 +32,7 @@ def open_models(settings: Settings, clock: Clock) -> Iterator[Model]:
     local = settings.local
     general = local.llama_cpp_base_url or local.lemonade_base_url
     if general:
-        yield _careful(_local_server("local", Speciality.GENERAL, general, "", settings), settings, clock)
+        yield _careful(_llama_server("local", Speciality.GENERAL, general, settings), settings, clock)
     else:
         weights = default_model_path(settings)
         if weights is not None:
@@ -44,10 +45,9 @@ def open_models(settings: Settings, clock: Clock) -> Iterator[Model]:
         ("local-analysis", Speciality.ANALYSIS, local.llama_cpp_analysis_url),
     ):
         if url:
-            yield _careful(_local_server(name, speciality, url, "", settings), settings, clock)
+            yield _careful(_llama_server(name, speciality, url, settings), settings, clock)
     if local.ollama_base_url:
-        ollama = _local_server("ollama", Speciality.GENERAL, local.ollama_base_url, local.ollama_model, settings)
-        yield _careful(ollama, settings, clock)
+        yield _careful(_ollama(settings), settings, clock)
     if settings.routing.hybrid_mode:
         yield from (_careful(model, settings, clock) for model in _remote_models(settings))
 
@@ -70,10 +70,19 @@ def _careful(model: Model, settings: Settings, clock: Clock) -> Model:
     return CircuitBreaker(retrying, clock, CircuitPolicy())
 
 
-def _local_server(name: str, speciality: Speciality, url: str, model: str, settings: Settings) -> Model:
+def _llama_server(name: str, speciality: Speciality, url: str, settings: Settings) -> Model:
     card = ModelCard(name, Location.LOCAL, speciality, settings.local.context_tokens)
     client = open_client(trust_env=False)
-    return OpenAIChatModel(card, base_url=url, model=model, client=client, patience=_patience(settings))
+    return LlamaServerModel(card, base_url=url, model="", client=client, patience=_patience(settings))
+
+
+def _ollama(settings: Settings) -> Model:
+    local = settings.local
+    card = ModelCard("ollama", Location.LOCAL, context_tokens=local.context_tokens)
+    client, patience = open_client(trust_env=False), _patience(settings)
+    return OpenAIChatModel(
+        card, base_url=local.ollama_base_url, model=local.ollama_model, client=client, patience=patience
+    )
 
 
 def _remote_models(settings: Settings) -> Iterator[Model]:

@@ -137,7 +137,9 @@ class Bookkeeper:
         card, usage = account.card, _usage(account)
         recalled = account.decision.cache_use is not CacheUse.NONE
         if card is not None and card.location is Location.REMOTE:
-            cost = price_usage(card.name, usage, record.created_at) or card.cost(usage.input_tokens, usage.output_tokens)
+            cost = price_usage(card.name, usage, record.created_at) or card.cost(
+                usage.input_tokens, usage.output_tokens
+            )
             return replace(record, cost=cost)
         insisted = account.query.preference is Preference.LOCAL or bool(account.query.model)
         if record.failure or insisted or (card is None and not recalled):

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from hybrid_coordinator.domain.knowledge import Passage
 from hybrid_coordinator.domain.gateway import CONTEXT_TAG
+from hybrid_coordinator.domain.knowledge import Passage
 from hybrid_coordinator.domain.query import Prompt, Query, Role, ToolResult, Turn
 from hybrid_coordinator.domain.route import Location
 from hybrid_coordinator.logic.tokens import cut_to_tokens, estimate_tokens

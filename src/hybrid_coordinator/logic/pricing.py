@@ -61,9 +61,10 @@ def _find_rates(model: str, hour: datetime) -> _Rates | None:
     Asking the list costs a hundred times what multiplying does, and every answer that passes is priced.
     """
     few, many = ([_total(model, hour, *counts) for counts in _counts(tokens)] for tokens in (_SAMPLE, _MANY))
-    if any(price is None for price in few) or [_each(price, _SAMPLE) for price in few] != [_each(p, _MANY) for p in many]:
+    each = [_each(price, _SAMPLE) for price in few]
+    if any(price is None for price in few) or each != [_each(price, _MANY) for price in many]:
         return None
-    return _Rates(*(_each(price, _SAMPLE) for price in few))
+    return _Rates(*each)
 
 
 def _counts(tokens: int) -> tuple[tuple[int, int, int, int], ...]:

@@ -5,6 +5,7 @@ import math
 CHARACTERS_PER_TOKEN = 3.2
 """Between what SmolLM2's tokenizer gives for code (3.6) and for dense Markdown (2.8); see docs/lab.md."""
 
+
 def estimate_tokens(text: str) -> int:
     """Tokens a text will cost, rounded up. Good to about a fifth for English and code; budgets leave room for that."""
     return math.ceil(len(text) / CHARACTERS_PER_TOKEN)

@@ -9,7 +9,14 @@ from starlette.types import Receive, Scope, Send
 from hybrid_coordinator.app import House
 from hybrid_coordinator.errors import NotFound
 from hybrid_coordinator.faces.gateway.headers import headers_to_relay
-from hybrid_coordinator.faces.gateway.requests import forwarded_headers, model_of, parse_body, path_of, read_body
+from hybrid_coordinator.faces.gateway.requests import (
+    check_depth,
+    forwarded_headers,
+    model_of,
+    parse_body,
+    path_of,
+    read_body,
+)
 from hybrid_coordinator.faces.gateway.sending import JSON_HEADER, ended_by_hang_up, send_whole
 from hybrid_coordinator.logic.answer_room import estimate_prompt
 from hybrid_coordinator.logic.destinations import AUTO_NAMES, OWN_PREFIX, Place
@@ -64,6 +71,7 @@ class Listing:
             with ended_by_hang_up(receive):
                 await self._forward(destination.vendor, scope, raw, send)
             return
+        check_depth(body)
         await _send_json(send, {"input_tokens": estimate_prompt(ANTHROPIC.decode_request(body))})
 
     async def _forward(self, vendor: str, scope: Scope, raw: bytes, send: Send) -> None:
