@@ -30,6 +30,19 @@ def cache_in_memory(embedder: Embedder) -> Cache:
     return SqliteCache(CacheFile.open(Path(":memory:"), identity), identity.dimension)
 
 
+class Memory:
+    """A keepsake that lasts as long as the test."""
+
+    def __init__(self) -> None:
+        self.content = b""
+
+    async def load(self) -> bytes:
+        return self.content
+
+    async def save(self, content: bytes) -> None:
+        self.content = content
+
+
 class ListDataset:
     """Keeps the rows of the last export."""
 
@@ -54,6 +67,7 @@ class Room:
     knowledge: MemoryKnowledge = field(default_factory=MemoryKnowledge)
     ledger: MemoryLedger = field(default_factory=MemoryLedger)
     dataset: ListDataset = field(default_factory=ListDataset)
+    lessons: Memory = field(default_factory=Memory)
     models: dict[str, ScriptedModel] = field(default_factory=dict)
     settings: Settings = CALM
     desks: dict[str, VendorDesk] = field(default_factory=dict)
@@ -78,6 +92,7 @@ class Room:
                 knowledge=self.knowledge,
                 ledger=self.ledger,
                 cache=cache_in_memory(self.embedder),
+                lessons=self.lessons,
                 models=self.models,
                 desks=self.desks,
                 datasets=self.dataset,

@@ -319,6 +319,16 @@ class Cache(Protocol):
         """Let go of the file. Idempotent."""
 
 
+class Keepsake(Protocol):
+    """A few bytes that a flow wants to find again after a restart, and can do without."""
+
+    async def load(self) -> bytes:
+        """What was saved last; nothing, if nothing ever was. Raises Unavailable."""
+
+    async def save(self, content: bytes) -> None:
+        """Put it in place of what was saved before, all or nothing. Raises Unavailable."""
+
+
 class Datasets(Protocol):
     """Where training data is written to."""
 

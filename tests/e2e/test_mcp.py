@@ -29,7 +29,7 @@ from hybrid_coordinator.faces.mcp import INSTRUCTIONS, McpFace, build_mcp, descr
 from hybrid_coordinator.faces.operations import TOOLS
 from hybrid_coordinator.settings import ServerSettings, Settings
 from hybrid_coordinator.testing import HashEmbedder, ManualClock, MemoryKnowledge, MemoryLedger, ScriptedModel
-from room import cache_in_memory
+from room import Memory, cache_in_memory
 
 GOLDEN = Path(__file__).parents[1] / "unit" / "golden" / "tools_list.json"
 DEADLINE_S = 10.0
@@ -64,6 +64,7 @@ def build_house(
             knowledge=MemoryKnowledge(),
             ledger=MemoryLedger(),
             cache=cache_in_memory(embedder or HashEmbedder()),
+            lessons=Memory(),
             desks={},
             models={"scripted": model or ScriptedModel()},
             datasets=JsonlDataset(folder / "dataset.jsonl"),

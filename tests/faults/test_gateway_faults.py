@@ -437,8 +437,11 @@ def test_a_crowd_that_hangs_up_leaves_no_connection_behind(tmp_path: Path, vendo
 
 
 def test_no_log_holds_a_key_or_what_was_asked(tmp_path: Path, vendor: str) -> None:
-    changes = settings_for(vendor) | {"HYBRID_ANTHROPIC_URL": "http://127.0.0.1:1", "LLAMA_CPP_BASE_URL": ""}
-    with serving(tmp_path / "data", **changes, HYBRID_RETRIES="0") as server, client(server) as http:
+    gone = dict.fromkeys(("HYBRID_ANTHROPIC_URL", "LLAMA_CPP_BASE_URL"), "http://127.0.0.1:1")
+    with (
+        serving(tmp_path / "data", **settings_for(vendor) | gone, HYBRID_RETRIES="0") as server,
+        client(server) as http,
+    ):
         for path in REQUESTS:
             for model in ("", "auto", "local", "claude-sonnet-5"):
                 http.post(path, json=body_for(path, model))

@@ -34,7 +34,7 @@ from hybrid_coordinator.flows.shadowing import Shadows
 from hybrid_coordinator.flows.switchboard import Switchboard, VendorDesk
 from hybrid_coordinator.flows.watching import WatchedKnowledge
 from hybrid_coordinator.logic.pricing import find_price
-from hybrid_coordinator.ports import Cache, Clock, Datasets, Embedder, Files, Knowledge, Ledger, Model
+from hybrid_coordinator.ports import Cache, Clock, Datasets, Embedder, Files, Keepsake, Knowledge, Ledger, Model
 from hybrid_coordinator.settings import Settings
 
 
@@ -46,6 +46,7 @@ class Backends:
     knowledge: Knowledge
     ledger: Ledger
     cache: Cache
+    lessons: Keepsake
     models: Mapping[str, Model]
     desks: Mapping[str, VendorDesk]
     datasets: Datasets
@@ -71,7 +72,7 @@ class House:
         self.history = History(self.ledger, self.knowledge, self.embedder)
         self.augmenter = Augmenter(self.embedder, self.knowledge, self.history, settings.grounding)
         router = LearnedRouter(self.embedder, settings.router)
-        self.lessons = Lessons(router, self.ledger, settings.routing, settings.router)
+        self.lessons = Lessons(router, self.ledger, backends.lessons, settings.routing, settings.router)
         recalls = Recalls(self.cache)
         self._recorder = Recorder(self.ledger, self.history, self.budgets)
         self.answerer = self._wire_answerer(recalls)

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import anyio
 
-from hybrid_coordinator.app.folder import CACHE_FILE, KNOWLEDGE_FOLDER, LEDGER_FILE, own_folder
+from hybrid_coordinator.app.folder import CACHE_FILE, KNOWLEDGE_FOLDER, LEDGER_FILE, ROUTER_FILE, own_folder
 from hybrid_coordinator.app.house import Backends, House
 from hybrid_coordinator.app.models import open_models
 from hybrid_coordinator.app.vendors import open_desks
@@ -20,6 +20,7 @@ from hybrid_coordinator.backends.embedders.openai import OpenAIEmbedder
 from hybrid_coordinator.backends.embedders.remembering import RememberingEmbedder
 from hybrid_coordinator.backends.files.local import LocalFiles
 from hybrid_coordinator.backends.http import open_client
+from hybrid_coordinator.backends.keepsake import FileKeepsake
 from hybrid_coordinator.backends.knowledge.edge import EdgeKnowledge
 from hybrid_coordinator.backends.knowledge.rebuild import Progress, rebuild
 from hybrid_coordinator.backends.ledger.sql import SqlLedger
@@ -55,6 +56,7 @@ async def open_house(settings: Settings, *, keep_up: bool = False) -> AsyncItera
                     group.start_soon(house.history.keep_up)
                     group.start_soon(house.history.keep_tidy)
                     group.start_soon(house.shadows.keep_up)
+                    group.start_soon(house.lessons.keep_up)
                 else:
                     await _file_the_rest(house)  # of a process that was killed
                 try:
@@ -100,6 +102,7 @@ async def _open_backends(settings: Settings, folder: Path, stack: AsyncExitStack
         knowledge=knowledge,
         ledger=ledger,
         cache=cache,
+        lessons=FileKeepsake(folder / ROUTER_FILE),
         models=models,
         desks=open_desks(settings, stack),
         datasets=JsonlDataset(settings.learning.finetune_data_path.expanduser()),

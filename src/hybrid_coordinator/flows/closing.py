@@ -58,7 +58,7 @@ class Closer:
         for discarded in account.discarded:
             await self._recorder.record(self._bookkeeper.discarded(account, discarded))
             await self._ledger.keep_evidence(discarded.id, account.decision.features)
-            await self._lessons.note_rejection(account.id)
+            self._lessons.note_rejection(account.id)
             if interaction.failure is None and interaction.agent_type is AgentType.REMOTE:
                 await self._ledger.prefer(self._pair(account, interaction, discarded))
         if _may_be_kept(account):

@@ -124,7 +124,7 @@ class Feedback:
         rates = await self._credit(interaction, outcome)
         pattern_id = await self._learn(interaction, outcome, value)
         await self._tell_cache(interaction, outcome)
-        await self._lessons.note_outcome(interaction, outcome)
+        self._lessons.note_outcome(interaction, outcome)
         await self._history.file(interaction)
         return Settled(interaction, value, pattern_id, rates)
 

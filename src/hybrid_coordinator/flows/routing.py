@@ -29,7 +29,13 @@ class LearnedRouter:
         self._recent: deque[float] = deque(maxlen=self._policy.drift_window)
         self._model: LearnedModel | None = None
         self._drifted = False
+        self._refits = 0
         self._fitting = anyio.Lock()
+
+    @property
+    def refits(self) -> int:
+        """How often it learned anew; a change says that a dump is out of date."""
+        return self._refits
 
     @property
     def drifted(self) -> bool:
@@ -122,6 +128,7 @@ class LearnedRouter:
         self._rows = await self._prepare(self._rows)
         model = await anyio.to_thread.run_sync(fit_model, tuple(self._rows), self._policy)
         self._unlearned = 0
+        self._refits += 1
         if self._drifted and not (model and model.trusted):
             return
         if self._drifted:
