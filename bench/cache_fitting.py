@@ -316,12 +316,13 @@ def logistic(numbers: Floats) -> Floats:
 
 def source_of(network: Network) -> str:
     """The table as a module."""
+    units = "".join(f"    {_row(unit, 3, depth=1)},\n" for unit in network.hidden)
     doc = '"""The weights of `logic/cache_likeness.py`, as they were learned (docs/lab.md): '
     return (
         f'{doc}a table, not to be edited by hand."""\n\n# fmt: off\n'
         f"MEANS = {_row(network.means, 5)}\n"
         f"DEVIATIONS = {_row(network.deviations, 5)}\n"
-        f"HIDDEN = (\n{''.join(f'    {_row(unit, 3, depth=1)},{chr(10)}' for unit in network.hidden)})\n"
+        f"HIDDEN = (\n{units})\n"
         f"BIASES = {_row(network.biases, 4)}\n"
         f"OUTPUT = {_row(network.output, 4)}\n"
         f"OUTPUT_BIAS = {round(network.output_bias, 4)!r}\n"

@@ -27,7 +27,11 @@ OWN_MODELS: Mapping[str, str] = {
 ANTHROPIC_KEY = "key-for-anthropic"
 OPENAI_KEY = "key-for-openai"
 
-CERTAIN: Mapping[str, str] = {"HYBRID_HOLDOUT_SHARE": "0", "HYBRID_ROUTER_EXPLORATION": "0"}
+CERTAIN: Mapping[str, str] = {
+    "HYBRID_HOLDOUT_SHARE": "0",
+    "HYBRID_ROUTER_EXPLORATION": "0",
+    "HYBRID_LOCAL_THREADS": "1",  # two that wait for each other crawl where another program has a core
+}
 """Nothing is left to chance."""
 
 AWAY: Mapping[str, str] = {"LOCAL_CONFIDENCE_THRESHOLD": "1"}

@@ -1,4 +1,4 @@
-"""One conversation in every wire format: a picture, a thought, a call, its result, marks of a prompt cache, a question."""
+"""One conversation in every wire format: a picture, a thought, a call with its result, a question."""
 
 from typing import Any
 

@@ -26,13 +26,15 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What is answered. A `streamed` body comes in chunks; one that `hangs` begins, and never ends."""
+    """What is answered. A `streamed` body comes in chunks; one that `hangs` never ends, and one that `breaks` ends with
+    the connection."""
 
     body: bytes
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
     streamed: bool = False
     hangs: bool = False
+    breaks: bool = False
 
     def chunks(self, size: int = 97) -> Iterator[bytes]:
         """The body cut where it comes, in the middle of events and of letters."""
@@ -45,9 +47,10 @@ def whole(body: bytes, status: int = 200, **headers: str) -> Reply:
     return Reply(body, status, {"content-type": "application/json", **named})
 
 
-def stream(body: bytes, *, hangs: bool = False) -> Reply:
+def stream(body: bytes, *, hangs: bool = False, breaks: bool = False) -> Reply:
     """Server-sent events."""
-    return Reply(body, headers={"content-type": "text/event-stream; charset=utf-8"}, streamed=True, hangs=hangs)
+    kind = {"content-type": "text/event-stream; charset=utf-8"}
+    return Reply(body, headers=kind, streamed=True, hangs=hangs, breaks=breaks)
 
 
 @dataclass(slots=True)
@@ -92,6 +95,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(b"%x\r\n%b\r\n" % (len(chunk), chunk))
         if reply.hangs:
             self._wait_until_left()
+        elif reply.breaks:
+            self.close_connection = True
         else:
             self.wfile.write(b"0\r\n\r\n")
 
@@ -108,10 +113,10 @@ class _Handler(BaseHTTPRequestHandler):
 @contextmanager
 def upstream() -> Iterator[Upstream]:
     """A vendor on a free port of this machine; its connections end with those who hold them."""
-    handler = type("Handler", (_Handler,), {})
+    running = Upstream("")
+    handler = type("Handler", (_Handler,), {"upstream": running})
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        running = Upstream(f"http://127.0.0.1:{server.server_port}")
-        handler.upstream = running
+        running.url = f"http://127.0.0.1:{server.server_port}"
         thread = threading.Thread(target=server.serve_forever, args=(0.05,))
         thread.start()
         try:

@@ -88,8 +88,9 @@ class Vendor(Protocol):
     async def send(self, path: str, headers: Mapping[str, str], body: bytes, *, wait_s: float) -> WireReply:
         """POST to a path under the API's version, such as `/messages?beta=true`.
 
-        The vendor's own key, where one is set, takes the place of the key in `headers`. An answer of any status is an
-        answer. Raises ModelUnavailable, here or between pieces, when nothing came for `wait_s` or the line broke.
+        The vendor's own key, where one is set, takes the place of the key in `headers`. An answer of any status but a
+        redirect is an answer. Raises ModelUnavailable, here or between pieces, when nothing came for `wait_s` or the
+        line broke.
         """
 
     async def aclose(self) -> None:

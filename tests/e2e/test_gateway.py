@@ -1,7 +1,7 @@
 """The gateway's own choices, in front of vendors that say what they were told: names, context, cache, translation."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import httpx2
@@ -102,6 +102,27 @@ def test_an_asker_who_wants_no_context_is_passed_on_under_another_name_only(
     assert json.dumps(vendor.sent[-1].json()) == json.dumps(talk | {"model": CHOICE[wire]})
 
 
+def test_what_the_system_says_last_does_not_hide_whose_turn_it_is(
+    vendor: Upstream, server: RunningServer, http: httpx2.Client
+) -> None:
+    hint = {"role": "system", "content": "Hook context: the last build passed."}
+    talk = long_talk("anthropic", KNOWN)
+    asked = talk | {"messages": [*talk["messages"], hint]}
+    ran = talk | {"messages": [*talk["messages"][:3], hint]}
+    vendor.reply = whole(rich_answer("anthropic", streaming=False))
+
+    after_words = http.post(PATHS["anthropic"], json=asked).raise_for_status()
+    sent_words = vendor.sent[-1].json()
+    after_tools = http.post(PATHS["anthropic"], json=ran).raise_for_status()
+    sent_results = vendor.sent[-1].json()
+
+    assert "registry-rotate --now" in sent_words["messages"][-2]["content"].pop()["text"]
+    assert sent_words == asked | {"model": CHOICE["anthropic"]}
+    assert json.loads(recorded(server, after_words)["context_provided"])
+    assert sent_results == ran | {"model": CHOICE["anthropic"]}
+    assert json.loads(recorded(server, after_tools)["context_provided"]) == []
+
+
 def test_nothing_is_added_to_what_a_tool_gave(vendor: Upstream, http: httpx2.Client) -> None:
     talk = long_talk("anthropic", KNOWN)
     talk["messages"] = talk["messages"][:3]
@@ -146,6 +167,56 @@ def test_what_one_client_was_answered_is_told_to_a_client_of_another_vendor(
 
     assert second.headers["x-coordinator-cache"] == "exact"
     assert said("openai-chat", second.json()) == "From one to the other."
+
+
+def heard(*parts: dict[str, Any]) -> list[dict[str, Any]]:
+    """The messages of one user who sends these parts."""
+    return [{"role": "user", "content": list(parts)}]
+
+
+def told(text: str) -> dict[str, Any]:
+    return {"type": "text", "text": text}
+
+
+MATERIAL = {
+    "an earlier message": ("openai-chat", lambda one: [*heard(told(one)), *heard(told("Sum up what was sent."))]),
+    "another part": ("openai-chat", lambda one: heard(told(one), told("Give the gist of what came."))),
+    "a recording": (
+        "openai-chat",
+        lambda one: heard(
+            {"type": "input_audio", "input_audio": {"data": one, "format": "wav"}}, told("Write down what is said.")
+        ),
+    ),
+    "a document": (
+        "anthropic",
+        lambda one: heard(
+            {"type": "document", "source": {"type": "base64", "media_type": "application/pdf", "data": one}},
+            told("Name the chapters of the document."),
+        ),
+    ),
+    "what a program added": (
+        "anthropic",
+        lambda one: heard(told(f"<system-reminder>{one}</system-reminder>"), told("Which language do I like?")),
+    ),
+}
+
+
+@pytest.mark.parametrize(("wire", "messages"), MATERIAL.values(), ids=MATERIAL.keys())
+def test_a_question_about_other_material_is_another_question(
+    wire: str,
+    messages: Callable[[str], list[dict[str, Any]]],
+    vendor: Upstream,
+    server: RunningServer,
+    http: httpx2.Client,
+) -> None:
+    answers = []
+    for material in ("UklGRgAA", "UklGRgBB"):
+        vendor.reply = whole(plain_answer(wire, f"About {material}."))
+        response = http.post(PATHS[wire], json=question(wire, "", messages=messages(material))).raise_for_status()
+        recorded(server, response)
+        answers.append(said(wire, response.json()))
+
+    assert answers == ["About UklGRgAA.", "About UklGRgBB."]
 
 
 @pytest.mark.parametrize("options", ["no-cache", "no-record"])

@@ -15,6 +15,7 @@ from gateway_room import (
     PATHS,
     anthropic_at,
     asking,
+    events,
     gateway,
     golden,
     newest,
@@ -124,6 +125,15 @@ def test_what_a_coding_agent_sends_in_its_headers_goes_on_and_no_key_of_ours_doe
     assert recorded(server, response, OWNER)["session_id"] == "session-of-a-coding-agent"
 
 
+def test_a_header_that_is_sent_twice_loses_nothing(vendor: Upstream, http: httpx2.Client) -> None:
+    vendor.reply = whole(rich_answer("anthropic", streaming=False))
+    twice = [("anthropic-beta", "effort-2025-11-24"), ("anthropic-beta", "advanced-tool-use-2025-11-20")]
+
+    http.post(PATHS["anthropic"], content=rich_request("anthropic", stream=False), headers=twice).raise_for_status()
+
+    assert vendor.sent[-1].headers["anthropic-beta"] == "effort-2025-11-24, advanced-tool-use-2025-11-20"
+
+
 def test_openai_gets_its_own_key_and_codex_names_its_session(
     vendor: Upstream, server: RunningServer, http: httpx2.Client
 ) -> None:
@@ -200,6 +210,25 @@ def test_whoever_hangs_up_in_the_middle_of_a_stream_ends_it_at_the_vendor_too(
     row = recorded(server, response, OWNER)
     assert row["failure"] == "the caller hung up before the answer was whole"
     assert row["first_token_ms"] is not None
+
+
+@pytest.mark.parametrize("wire", PATHS)
+def test_a_stream_that_the_vendor_breaks_off_ends_in_an_error_that_the_client_understands(
+    wire: str, vendor: Upstream, server: RunningServer, http: httpx2.Client
+) -> None:
+    answer = rich_answer(wire, streaming=True)
+    whole_events = answer[: answer.rindex(b"look. ")].rpartition(b"\n\n")[0] + b"\n\n"
+    vendor.reply = stream(whole_events, breaks=True)
+
+    response = http.post(PATHS[wire], content=rich_request(wire, stream=True))
+
+    assert response.content.startswith(whole_events)
+    [told] = events(response.content[len(whole_events) :])
+    assert "gave no whole answer" in json.dumps(told)
+    assert "error" in told["type"] if wire != "openai-chat" else "error" in told
+    row = recorded(server, response, OWNER)
+    assert "gave no whole answer" in row["failure"]
+    assert "Let me" in row["response"]
 
 
 def test_whoever_hangs_up_before_the_first_word_is_recorded_too(

@@ -18,6 +18,7 @@ from gateway_room import (
     gateway,
     openai_at,
     question,
+    recorded,
     rich_answer,
 )
 from long_talk import PARAMETERS, PICTURE, long_talk
@@ -98,7 +99,7 @@ def assert_is_the_long_talk_in_chat(body: Mapping[str, Any]) -> None:
 def test_anthropics_own_client_understands_what_openai_said(vendor: Upstream, openai_only: RunningServer) -> None:
     vendor.reply = stream(rich_answer("openai-chat", streaming=True))
     asked = long_talk("anthropic", "And with a client?")
-    plain = {name: asked[name] for name in ("model", "messages", "max_tokens", "tools", "system")}
+    plain: Any = {name: asked[name] for name in ("model", "messages", "max_tokens", "tools", "system")}
     with DefaultHttpxClient(trust_env=False) as http_client:
         client = Anthropic(base_url=openai_only.url, api_key="any", http_client=http_client, max_retries=0)
         with client.messages.stream(**plain) as streamed:
@@ -106,8 +107,9 @@ def test_anthropics_own_client_understands_what_openai_said(vendor: Upstream, op
         at_once = client.messages.create(**plain)
 
     for message in (final, at_once):
-        said = [block.text for block in message.content if block.type == "text"]
-        inputs = [block.input for block in message.content if block.type == "tool_use"]
+        content: Any = message.to_dict()["content"]
+        said = [block["text"] for block in content if block["type"] == "text"]
+        inputs = [block["input"] for block in content if block["type"] == "tool_use"]
         assert said == ["Let me look. 🐧"]
         assert inputs == [{"city": "Bern"}, {"city": "Zürich 🐧"}]
         assert message.stop_reason == "tool_use"
@@ -176,6 +178,23 @@ def assert_is_a_whole_responses_stream(told: list[dict[str, Any]]) -> None:
     )
     assert [json.loads(call["arguments"])["city"] for call in calls] == ["Bern", "Zürich 🐧"]
     assert done["usage"]["total_tokens"] == 38
+
+
+def test_whoever_hangs_up_on_a_translation_ends_it_at_the_vendor_too(
+    vendor: Upstream, openai_only: RunningServer
+) -> None:
+    answer = rich_answer("openai-chat", streaming=True)
+    vendor.left.clear()
+    vendor.reply = stream(answer[: answer.index(b"look. ")], hangs=True)
+    asked = question("anthropic", "Who listens to the end?", stream=True)
+
+    with asking(openai_only) as http, http.stream("POST", PATHS["anthropic"], json=asked) as response:
+        began = next(line for line in response.iter_lines() if "text_delta" in line)
+
+    assert "Let me" in began
+    assert vendor.wait_until_left()
+    row = recorded(openai_only, response)
+    assert (row["response"], row["failure"]) == ("Let me", "the caller hung up before the answer was whole")
 
 
 @pytest.mark.parametrize("streaming", [False, True], ids=["whole", "streamed"])

@@ -148,9 +148,8 @@ def test_a_forced_tool_is_called_and_its_result_is_answered(gpt: openai.OpenAI) 
     [call] = message.tool_calls
     assert isinstance(call, ChatCompletionMessageFunctionToolCall)
     result = {"role": "tool", "tool_call_id": call.id, "content": "Sunny, 20 °C."}
-    second = gpt.chat.completions.create(
-        model="local", messages=[*asked, message.to_dict(), result], tools=tools, max_tokens=40, temperature=0
-    )
+    talk: Any = [*asked, message.to_dict(), result]
+    second = gpt.chat.completions.create(model="local", messages=talk, tools=tools, max_tokens=40, temperature=0)
 
     Draft202012Validator(WEATHER).validate(json.loads(call.function.arguments))
     assert (call.function.name, first.choices[0].finish_reason) == ("weather", "tool_calls")

@@ -39,6 +39,9 @@ REQUESTS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
 }
 """What is asked at each path, and the name of its vendor's own model."""
 
+LONG_TO_READ = [("/v1/messages", "auto"), ("/v1/messages", "local")]
+"""Seconds each; the other formats are read by the same code."""
+
 every_path = pytest.mark.parametrize("path", REQUESTS)
 
 
@@ -161,8 +164,7 @@ def test_half_a_head_keeps_nobody_waiting(server: RunningServer, http: httpx2.Cl
         assert http.get("/v1/models").status_code == 200
 
 
-@every_path
-@pytest.mark.parametrize("model", ["", "auto", "local"], ids=["named", "auto", "local"])
+@pytest.mark.parametrize(("path", "model"), [*((path, "") for path in REQUESTS), *LONG_TO_READ])
 def test_ten_megabytes_of_json_pass(http: httpx2.Client, vendor: str, path: str, model: str) -> None:
     long = f"{SECRET} " * (10 * MEGABYTE // len(f"{SECRET} "))
     asked = json.loads(json.dumps(body_for(path, model)).replace(SECRET, long))
@@ -382,26 +384,34 @@ def test_requests_in_one_packet_are_answered_in_order(server: RunningServer, ven
 
 
 STREAMS = 200
-MOST_MEGABYTES_A_STREAM = 1.0
+MOST_MB = 500.0
+"""What the whole server may hold. It takes about 150 when it starts, and 360 once history is embedded."""
 
 
 @pytest.mark.parametrize("model", ["", "local"], ids=["named", "local"])
-async def test_two_hundred_streams_at_once_are_all_whole_and_all_recorded(server: RunningServer, model: str) -> None:
-    before_mb = footprint(server.process.pid).rss_mb
-    known = len(recorded(server.data_dir))
+async def test_two_hundred_streams_at_once_are_all_whole_and_all_recorded(
+    tmp_path: Path, vendor: str, model: str
+) -> None:
+    with serving(tmp_path / "data", **settings_for(vendor)) as server:
+        await ask_at_once(server, model)
+        await ask_at_once(server, model)
+        held_mb = footprint(server.process.pid).rss_mb
+        rows = wait_until(lambda: (found := recorded(server.data_dir)) and len(found) == 2 * STREAMS and found)
+
+    assert {failure for _, _, failure in rows} == {None}
+    assert held_mb < MOST_MB
+
+
+async def ask_at_once(server: RunningServer, model: str) -> None:
+    """So many slow streams together, a third of them in each format; each must come whole."""
     headers = {"Content-Type": "application/json", "X-API-Key": DOOR_KEY, "X-Coordinator-Options": "no-cache"}
     paths = [list(REQUESTS)[number % 3] for number in range(STREAMS)]
     slow = [json.dumps(body_for(path, model, stream=True)).replace(SECRET, "tell it slowly") for path in paths]
     questions = [ask(f"{server.url}{path}", headers, body) for path, body in zip(paths, slow, strict=True)]
-
     with anyio.fail_after(120):
         words = await time_first_words(questions, STREAMS)
-    after_mb = footprint(server.process.pid).rss_mb
 
     assert (words.broken, len(words.times_ms)) == (0, STREAMS)
-    new = wait_until(lambda: (rows := recorded(server.data_dir)[known:]) and len(rows) == STREAMS and rows)
-    assert {failure for _, _, failure in new} == {None}
-    assert after_mb - before_mb < MOST_MEGABYTES_A_STREAM * STREAMS
 
 
 def open_sockets(server: RunningServer, to: str) -> int:

@@ -1,7 +1,10 @@
 """The end of an answer: it is recorded, and whoever can learn from it is told."""
 
+import logging
+
 from hybrid_coordinator.domain.interaction import AgentType, CacheUse, Interaction, PreferencePair
 from hybrid_coordinator.domain.query import StopReason
+from hybrid_coordinator.errors import StorageFull
 from hybrid_coordinator.flows.account import Account, Bookkeeper, Discarded
 from hybrid_coordinator.flows.caching import SemanticCache
 from hybrid_coordinator.flows.lessons import Lessons
@@ -11,6 +14,8 @@ from hybrid_coordinator.flows.sessions import Sessions
 from hybrid_coordinator.logic.cached_answers import to_cached
 from hybrid_coordinator.logic.redaction import redact
 from hybrid_coordinator.ports import Clock, Ledger
+
+logger = logging.getLogger(__name__)
 
 ESCALATION = "escalation"
 """Why a remote answer is preferred: it replaced a local one that was not trusted."""
@@ -43,7 +48,13 @@ class Closer:
         """Record the answer as it is, whole or not; the record."""
         interaction = self._bookkeeper.answer(account)
         keep_words = account.query.wishes.record
-        await self._recorder.record(interaction, keep_words=keep_words)
+        try:
+            await self._recorder.record(interaction, keep_words=keep_words)
+        except StorageFull:
+            if account.query.conversation is None:  # our own faces promise that what was answered is recorded
+                raise
+            logger.exception("an answer was given and not recorded")
+            return interaction
         if account.card is not None and account.finished is not None:
             self._sessions.note(account.query.session_id, account.card, account.finished.usage)
         if keep_words:

@@ -7,6 +7,9 @@ from hybrid_coordinator.domain.query import Speciality
 COMPLEX, MEDIUM, SIMPLE = 8, 5, 2
 """The three steps of the users' "Hybrid Workflow" document, on its scale of 1 to 10."""
 
+LONGEST = 20_000
+"""Characters that are looked at: what is asked stands in front of what is pasted, and megabytes would take seconds."""
+
 _COMPLEX = re.compile(r"\b(design|architect|implement|refactor|optimi[sz]e)", re.IGNORECASE)
 _MEDIUM = re.compile(r"\b(explain|why|compare|debug)", re.IGNORECASE)
 _ANALYSIS = re.compile(
@@ -26,6 +29,7 @@ def estimate_complexity(text: str) -> int:
     The keywords are those of the users' document, matched at the start of a word, so that "implementation" counts and
     "somewhy" does not.
     """
+    text = text[:LONGEST]
     if _COMPLEX.search(text):
         return COMPLEX
     return MEDIUM if _MEDIUM.search(text) else SIMPLE
@@ -40,6 +44,7 @@ def name_complexity(complexity: int) -> str:
 
 def find_speciality(text: str) -> Speciality:
     """Analysis when something is to be judged or explained, code when code is to be written or found, else general."""
+    text = text[:LONGEST]
     if _ANALYSIS.search(text):
         return Speciality.ANALYSIS
     return Speciality.CODE if _CODE.search(text) else Speciality.GENERAL

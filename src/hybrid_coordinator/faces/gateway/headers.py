@@ -43,8 +43,12 @@ _STAY_BACK = frozenset(
 
 
 def read_headers(scope: Scope) -> dict[str, str]:
-    """All headers of a request, names in lower case; of a repeated one the last counts."""
-    return {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+    """All headers of a request, names in lower case. The values of a repeated one are listed (RFC 9110, 5.3)."""
+    headers: dict[str, str] = {}
+    for raw_name, raw_value in scope["headers"]:
+        name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
+        headers[name] = f"{headers[name]}, {value}" if name in headers else value
+    return headers
 
 
 def headers_to_forward(headers: Mapping[str, str]) -> dict[str, str]:
