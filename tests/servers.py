@@ -65,7 +65,7 @@ def gemma_server(context_tokens: int = 4096) -> Iterator[Access]:
 
 @contextmanager
 def _engine(weights: Path, alias: str, context_tokens: int) -> Iterator[Access]:
-    order = {"path": str(weights), "alias": alias, "context_tokens": context_tokens, "slots": 2, "threads": 2}
+    order = {"path": str(weights), "alias": alias, "context_tokens": context_tokens, "slots": 2, "threads": 1}
     with subprocess.Popen([sys.executable, "-m", CHILD], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdin
         assert process.stdout

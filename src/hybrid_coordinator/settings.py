@@ -354,7 +354,7 @@ TABLE: tuple[Setting, ...] = (
     Setting("OLLAMA_MODEL", "local.ollama_model", TEXT, "The model that answers at OLLAMA_BASE_URL."),
     Setting("HYBRID_LOCAL_MODEL_PATH", "local.model_path", TEXT, "A GGUF file for the built-in engine; nothing: SmolLM2-135M-Instruct, once it was pulled."),
     Setting("HYBRID_LOCAL_CONTEXT_TOKENS", "local.context_tokens", COUNT, "The context window of local models, in tokens."),
-    Setting("HYBRID_LOCAL_THREADS", "local.threads", COUNT_OR_ZERO, "Threads of the built-in engine; 0: one a core."),
+    Setting("HYBRID_LOCAL_THREADS", "local.threads", COUNT_OR_ZERO, "Threads of the built-in engine; 0: all cores but one."),
     Setting("ANTHROPIC_API_KEY", "remote.anthropic_api_key", SECRET, "The key of the Anthropic API; with it, remote questions may go there."),
     Setting("HYBRID_ANTHROPIC_URL", "remote.anthropic_url", URL, "Where the Anthropic Messages API is."),
     Setting("HYBRID_ANTHROPIC_MODEL", "remote.anthropic_model", TEXT, "The model asked for there."),

@@ -1,5 +1,6 @@
 """Which class speaks to which model."""
 
+import os
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -37,7 +38,7 @@ def open_models(settings: Settings, clock: Clock) -> Iterator[Model]:
         weights = default_model_path(settings)
         if weights is not None:
             card = ModelCard("local", Location.LOCAL, context_tokens=local.context_tokens)
-            loaded = Weights(weights, weights.stem, local.context_tokens, threads=local.threads)
+            loaded = Weights(weights, weights.stem, local.context_tokens, threads=local.threads or spare_cores())
             engine = LlamaCppModel(card, LlamaCppEngine(loaded, clock, EnginePolicy()), _patience(settings))
             yield RetryingModel(engine, ONCE_MORE)
     for name, speciality, url in (
@@ -62,6 +63,12 @@ def default_model_path(settings: Settings) -> Path | None:
 async def pull_model(settings: Settings, progress: Callable[[str], None]) -> Path:
     """Fetch the default weights into the data folder; where they lie."""
     return await pull_default_model(settings.data_dir / MODELS_FOLDER, progress)
+
+
+def spare_cores() -> int:
+    """All but one core, and at least one: threads wait for each other at every layer, so that one on a core that others
+    use too slows all of them down (docs/lab.md: ten times)."""
+    return max(1, (os.cpu_count() or 1) - 1)
 
 
 def _careful(model: Model, settings: Settings, clock: Clock) -> Model:

@@ -10,6 +10,12 @@ CONTEXT_TAG = "coordinator-context"
 """Around what is added to a client's own prompt, so that it is known for what it is when it comes back."""
 
 
+def wrap_context(text: str) -> str:
+    """The text in its tag. Nothing in it can end the tag early."""
+    harmless = text.replace(f"</{CONTEXT_TAG}", f"< /{CONTEXT_TAG}")
+    return f"<{CONTEXT_TAG}>\n{harmless}\n</{CONTEXT_TAG}>"
+
+
 @dataclass(frozen=True, slots=True)
 class WireCall:
     """One request in a vendor's own format: `raw` are the bytes of `body`.

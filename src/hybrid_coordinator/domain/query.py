@@ -129,6 +129,12 @@ class Prompt:
     forced_tool: str = ""
     schema: Mapping[str, Any] | None = None
 
+    @property
+    def asked_at(self) -> int:
+        """Where somebody other than the system speaks last: what the system says after that makes it nobody's turn."""
+        last = len(self.turns) - 1
+        return max((at for at, turn in enumerate(self.turns) if turn.role is not Role.SYSTEM), default=last)
+
 
 @dataclass(frozen=True, slots=True)
 class Wishes:
@@ -149,6 +155,7 @@ class Query:
     `conversation` is the whole of what a client wanted a model to be sent, of which `text` is the last question: it is
     kept as it is, and what is known here is added at its end. Without one a prompt is made of the other fields.
     `asker` is the name of the key that asks. `model` names the one model that may answer; "" leaves the choice.
+    `needs_remote` says why no local model can answer; "" where one can.
     """
 
     text: str
@@ -164,6 +171,7 @@ class Query:
     wishes: Wishes = NO_WISHES
     asker: str = ""
     model: str = ""
+    needs_remote: str = ""
 
 
 class StopReason(StrEnum):

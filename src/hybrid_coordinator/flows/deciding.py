@@ -86,6 +86,8 @@ class Decider:
             query = replace(query, preference=Preference.LOCAL)
         elif held and query.preference is Preference.AUTO and (remote := self._remote(cards)):
             return Decision(_plain_route(query, Target.REMOTE, remote, HOLDOUT_REASON))
+        elif query.needs_remote and (remote := self._remote(cards)):
+            return Decision(_plain_route(query, Target.REMOTE, remote, query.needs_remote))
         key = _cache_key(query) if self._cache.enabled else None
         if key is not None:
             verdict = await self._cache.look_up(key, interaction_id=answer_id)
@@ -143,12 +145,12 @@ class Decider:
 
 def _cache_key(query: Query) -> CacheKey | None:
     """Under what the answer may be kept and recalled; None where it may not, or the asker does not want it."""
-    if not query.wishes.cache or not query.text or query.preference is not Preference.AUTO:
+    if not query.wishes.cache or not query.text or query.needs_remote or query.preference is not Preference.AUTO:
         return None
     prompt = query.conversation
     circumstances = Circumstances(
         text=query.text,
-        context=query.context,
+        context=query.context if prompt is None else _material(query.text, prompt),
         earlier_turns=len(query.history) if prompt is None else len(prompt.turns) - 1,
         tools=prompt is not None and bool(prompt.tools),
         images=_has_images(prompt),
@@ -167,13 +169,19 @@ def _scope(query: Query) -> str:
     return same_scope(query.profile, prompt.system, schema, *prompt.stop)
 
 
+def _material(question: str, prompt: Prompt) -> str:
+    """What came along in the same breath: other messages, files, what a program added. "" for the bare question."""
+    asked = prompt.turns[prompt.asked_at].text.strip()
+    return "" if asked == question.strip() else asked
+
+
 def _has_images(prompt: Prompt | None) -> bool:
     return prompt is not None and any(isinstance(part, Image) for turn in prompt.turns for part in turn.parts)
 
 
 def _is_tool_turn(prompt: Prompt | None) -> bool:
     """Whether a model is to go on with what its tools gave."""
-    return prompt is not None and any(isinstance(part, ToolResult) for part in prompt.turns[-1].parts)
+    return prompt is not None and any(isinstance(part, ToolResult) for part in prompt.turns[prompt.asked_at].parts)
 
 
 def _any_local(cards: Sequence[ModelCard]) -> bool:

@@ -10,6 +10,7 @@ from hybrid_coordinator.errors import ModelUnavailable, NotFound
 from hybrid_coordinator.flows.relay import RelayPolicy
 from hybrid_coordinator.flows.resting import RestingModel, Rests
 from hybrid_coordinator.flows.voices import VendorVoice
+from hybrid_coordinator.logic.beyond_home import why_not_home
 from hybrid_coordinator.logic.destinations import Destination, Place, find_destination
 from hybrid_coordinator.ports import Clock, Model, Vendor
 from hybrid_coordinator.wire.formats import FORMATS
@@ -91,6 +92,7 @@ class Switchboard:
             wishes=call.wishes,
             asker=call.asker,
             model="" if destination.place is Place.AUTO else destination.model,
+            needs_remote=why_not_home(call.body, prompt),
         )
         return Question(query, voices)
 

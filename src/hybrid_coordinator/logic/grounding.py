@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from hybrid_coordinator.domain.gateway import CONTEXT_TAG
+from hybrid_coordinator.domain.gateway import CONTEXT_TAG, wrap_context
 from hybrid_coordinator.domain.knowledge import Passage
 from hybrid_coordinator.domain.query import Prompt, Query, Role, ToolResult, Turn
 from hybrid_coordinator.domain.route import Location
@@ -113,18 +113,21 @@ def question_prompt(query: Query, grounding: Grounding, policy: GroundingPolicy,
 
 
 def weave(conversation: Prompt, grounding: Grounding) -> Prompt:
-    """A client's own prompt with what is known here at the very end: what stands before it, and a prompt cache with
-    it, stays as it was. Nothing is added to the results of tools."""
-    last = conversation.turns[-1]
+    """A client's own prompt with what is known here at the end of the user's last words: what stands before it, and a
+    prompt cache with it, stays as it was. Nothing is added to the results of tools."""
+    at = conversation.asked_at
+    last = conversation.turns[at]
     if not grounding.text or last.role is not Role.USER or any(isinstance(part, ToolResult) for part in last.parts):
         return conversation
-    added = f"<{CONTEXT_TAG}>\n{grounding.text}\n</{CONTEXT_TAG}>"
-    return replace(conversation, turns=(*conversation.turns[:-1], replace(last, parts=(*last.parts, added))))
+    added = wrap_context(grounding.text)
+    turns = (*conversation.turns[:at], replace(last, parts=(*last.parts, added)), *conversation.turns[at + 1 :])
+    return replace(conversation, turns=turns)
 
 
 def woven(conversation: Prompt, prompt: Prompt) -> str:
     """What `weave` added to a conversation to make this prompt, without its tags; "" when it added nothing."""
-    parts = prompt.turns[-1].parts[len(conversation.turns[-1].parts) :]
+    at = conversation.asked_at
+    parts = prompt.turns[at].parts[len(conversation.turns[at].parts) :]
     added = "".join(part for part in parts if isinstance(part, str))
     return added.removeprefix(f"<{CONTEXT_TAG}>\n").removesuffix(f"\n</{CONTEXT_TAG}>")
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from hybrid_coordinator.wire.injected import wrap_context
+from hybrid_coordinator.domain.gateway import wrap_context
 from hybrid_coordinator.wire.json_events import objects
 from hybrid_coordinator.wire.looks import SYSTEM_ROLES
 

@@ -1,6 +1,6 @@
 """Text that programs put among what people wrote: ours is marked, and everybody's is taken out again."""
 
-CONTEXT_TAG = "coordinator-context"
+from hybrid_coordinator.domain.gateway import CONTEXT_TAG
 
 _TAGS = (CONTEXT_TAG, "system-reminder", "environment_context", "user_instructions")
 """Ours, Claude Code's, and two of Codex's."""
@@ -8,12 +8,6 @@ _TAGS = (CONTEXT_TAG, "system-reminder", "environment_context", "user_instructio
 
 BILLING_MARK = "x-anthropic-billing-header:"
 """How the first system text of Claude Code begins, which means nothing to other models."""
-
-
-def wrap_context(text: str) -> str:
-    """The text in its tag. Nothing in it can end the tag early."""
-    harmless = text.replace(f"</{CONTEXT_TAG}", f"< /{CONTEXT_TAG}")
-    return f"<{CONTEXT_TAG}>\n{harmless}\n</{CONTEXT_TAG}>"
 
 
 def strip_injected(text: str) -> str:

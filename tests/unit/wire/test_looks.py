@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from hybrid_coordinator.domain.gateway import wrap_context
 from hybrid_coordinator.wire.formats import ANTHROPIC, FORMATS, OPENAI_CHAT, OPENAI_RESPONSES, Format
-from hybrid_coordinator.wire.injected import strip_injected, wrap_context
+from hybrid_coordinator.wire.injected import strip_injected
 
 GOLDEN = Path(__file__).parent / "golden"
 RECORDED = {"openai-chat": "openai_chat", "openai-responses": "codex", "anthropic": "claude_code"}
