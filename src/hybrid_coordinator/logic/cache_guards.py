@@ -5,7 +5,6 @@ A guard that cannot judge refuses. What the guards let through is not yet the sa
 
 import re
 from collections.abc import Callable, Collection, Generator, Mapping
-from os.path import commonprefix
 
 from hybrid_coordinator.logic.cache_reading import Reading
 from hybrid_coordinator.logic.cache_terms import FUNCTION_WORDS, KINSHIPS, NEGATING_PREFIXES, stem, words_of
@@ -128,7 +127,7 @@ def _no_exchange(one: Reading, other: Reading) -> bool:
 
 
 def _interchangeable(one: str, other: str) -> bool:
-    alike = len(commonprefix([one, other])) >= SHORTEST_ROOT
+    alike = min(len(one), len(other)) >= SHORTEST_ROOT and one[:SHORTEST_ROOT] == other[:SHORTEST_ROOT]
     return alike or bool(KINSHIPS.get(one, {}).keys() & KINSHIPS.get(other, {}).keys())
 
 
