@@ -86,8 +86,6 @@ class Decider:
             query = replace(query, preference=Preference.LOCAL)
         elif held and query.preference is Preference.AUTO and (remote := self._remote(cards)):
             return Decision(_plain_route(query, Target.REMOTE, remote, HOLDOUT_REASON))
-        elif query.needs_remote and (remote := self._remote(cards)):
-            return Decision(_plain_route(query, Target.REMOTE, remote, query.needs_remote))
         key = _cache_key(query) if self._cache.enabled else None
         if key is not None:
             verdict = await self._cache.look_up(key, interaction_id=answer_id)
@@ -120,6 +118,8 @@ class Decider:
         if query.text and query.wishes.context and not _is_tool_turn(query.conversation):
             finding = await self._augmenter.find(f"{query.text}\n{error_lines(query.context)}".strip())
             passages = finding.passages
+        if query.needs_remote and query.preference is Preference.AUTO and (remote := self._remote(cards)):
+            return Decision(_plain_route(query, Target.REMOTE, remote, query.needs_remote), passages)
         taught = await self._lessons.consult(answer_id, query.text, passages) if query.text else None
         route = choose_route(query, passages, cards, self._policy, taught.lesson if taught else None)
         if query.preference is Preference.AUTO and self._lessons.explores(answer_id):
