@@ -326,7 +326,7 @@ TABLE: tuple[Setting, ...] = (
     Setting("HYBRID_BUDGET_HARD_USD", "budget.hard_usd", USD, "From this much spent by a key on a day, its requests are refused with status 429."),
     Setting("HYBRID_BUDGET_SOFT_TOKENS", "budget.soft_tokens", TOKENS, "The same as the soft limit, in tokens of remote models."),
     Setting("HYBRID_BUDGET_HARD_TOKENS", "budget.hard_tokens", TOKENS, "The same as the hard limit, in tokens of remote models."),
-    Setting("HYBRID_BUDGETS", "budget.overrides", BUDGETS, "Budgets of single keys, such as alice.hard_usd=5,ci.soft_tokens=100000, in place of the general one."),
+    Setting("HYBRID_BUDGETS", "budget.overrides", BUDGETS, "Budgets of single keys, such as alice.hard_usd=5,ci.soft_tokens=100000, where they differ from the general one."),
     Setting("HYBRID_DATA_DIR", "storage.data_dir", PATH, "The data folder: ledger, collections, models. One process owns it at a time."),
     Setting("QDRANT_URL", "storage.qdrant_url", URL, "A Qdrant server, for instance http://localhost:6333; nothing: Qdrant embedded in this process."),
     Setting("QDRANT_API_KEY", "storage.qdrant_api_key", SECRET, "The key of the Qdrant server."),

@@ -292,9 +292,9 @@ def test_nothing_leaves_in_local_only_mode(wire: str, vendor: Upstream, staying_
         listed = [model["id"] for model in http.get("/v1/models").json()["data"]]
 
     error = response.json()["error"]
-    assert response.status_code == 503
+    assert response.status_code == 404
     assert "HYBRID_MODE_ENABLED=false lets nothing leave this machine" in error["message"]
-    assert error["type"] == ("overloaded_error" if wire == "anthropic" else "server_error")
+    assert error["type"] == ("not_found_error" if wire == "anthropic" else "invalid_request_error")
     assert (response.json().get("type") == "error") is (wire == "anthropic")
     assert len(vendor.sent) == came
     assert OWN_MODELS[wire] not in listed

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from hybrid_coordinator.domain.interaction import CacheUse, Interaction
 from hybrid_coordinator.domain.knowledge import Passage
 from hybrid_coordinator.domain.query import Delta, Finished, Thought, ToolCall, Verbatim
-from hybrid_coordinator.domain.route import Route
+from hybrid_coordinator.domain.route import Location, Route
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,7 @@ class Attempted:
 
     model: str
     grounded_on: tuple[str, ...]
+    location: Location
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,8 +28,13 @@ def encode_event(event: AnswerEvent) -> dict[str, Any]:
                 "route": RouteResult.of(route).model_dump(mode="json"),
                 "passages": [PassageResult.of(passage).model_dump(mode="json") for passage in passages],
             }
-        case Attempted(model, grounded_on):
-            return {"event": "attempted", "model": model, "grounded_on": list(grounded_on)}
+        case Attempted(model, grounded_on, location):
+            return {
+                "event": "attempted",
+                "model": model,
+                "location": location.value,
+                "grounded_on": list(grounded_on),
+            }
         case Digested(model, done, total):
             return {"event": "digested", "model": model, "done": done, "total": total}
         case FellThrough(model, why):

@@ -19,6 +19,14 @@ MAX_GATEWAY_BODY = 32 * 1024 * 1024
 OPEN_PATHS = frozenset({"/health"})
 """Answered without the key, so that a supervisor can ask; what they say then holds no details."""
 
+GATEWAY_ROOT = "/v1/"
+
+
+def is_gateway_path(path: str) -> bool:
+    """Whether OpenAI's or Anthropic's clients ask here."""
+    return path.startswith(GATEWAY_ROOT)
+
+
 Refuse = Callable[[Scope, CoordinatorError, int], ASGIApp]
 """Makes the response that tells an error with a status."""
 
@@ -43,7 +51,7 @@ class Guard:
         headers = Headers(scope=scope)
         scope["coordinator.asker"] = find_asker(headers, self._keys)
         scope["coordinator.keyed"] = bool(self._keys)
-        limit = MAX_GATEWAY_BODY if scope["path"].startswith("/v1/") else MAX_BODY
+        limit = MAX_GATEWAY_BODY if is_gateway_path(scope["path"]) else MAX_BODY
         refusal = self._find_fault(scope, headers, limit)
         if refusal is not None:
             error, status = refusal
@@ -57,6 +65,9 @@ class Guard:
             return BadInput(why), 403
         if scope["coordinator.asker"] is None and scope["path"] not in OPEN_PATHS:
             return Unauthorized("a key is demanded: send HYBRID_API_KEY as X-API-Key or Authorization: Bearer"), 401
+        if scope["coordinator.asker"] and not is_gateway_path(scope["path"]) and scope["path"] not in OPEN_PATHS:
+            named = scope["coordinator.asker"]
+            return Unauthorized(f"the key of {named!r} is for /v1 only; what is kept here is its owner's to see"), 403
         length = headers.get("content-length") or "0"
         if not length.isdecimal() or int(length) > limit:
             return too_large(limit), 413

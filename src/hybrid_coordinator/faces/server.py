@@ -20,8 +20,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from hybrid_coordinator.app import SERVER_FILE, House, open_house
 from hybrid_coordinator.errors import Conflict, CoordinatorError
 from hybrid_coordinator.faces.api import Api, tell_error, tell_http_error, tell_unexpected
-from hybrid_coordinator.faces.gateway import Gateway, is_gateway_path, refuse
-from hybrid_coordinator.faces.guard import Guard
+from hybrid_coordinator.faces.gateway import Gateway, refuse
+from hybrid_coordinator.faces.guard import Guard, is_gateway_path
 from hybrid_coordinator.faces.mcp import build_mcp
 from hybrid_coordinator.settings import ServerSettings, Settings
 

@@ -158,7 +158,7 @@ class Answerer:
                 async for step in steps:
                     yield step
         account.prompt = prompt = self._ground(account, model.card.location)
-        yield Attempted(model.card.name, account.grounded_on)
+        yield Attempted(model.card.name, account.grounded_on, model.card.location)
         telling = self._hold_back if self._must_check(model, later) else self._speak
         async with aclosing(telling(model, prompt, account)) as events:
             async for event in events:

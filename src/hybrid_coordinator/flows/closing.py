@@ -4,6 +4,7 @@ import logging
 
 from hybrid_coordinator.domain.interaction import AgentType, CacheUse, Interaction, PreferencePair
 from hybrid_coordinator.domain.query import StopReason
+from hybrid_coordinator.domain.route import Location, Target
 from hybrid_coordinator.errors import StorageFull
 from hybrid_coordinator.flows.account import Account, Bookkeeper, Discarded
 from hybrid_coordinator.flows.caching import SemanticCache
@@ -104,4 +105,10 @@ def _may_be_kept(account: Account) -> bool:
     finished, decision = account.finished, account.decision
     whole = finished is not None and finished.stop is StopReason.END and account.failure is None
     fresh = decision.cache_key is not None and decision.cache_use is CacheUse.NONE
-    return whole and fresh and bool(account.text.strip()) and not account.calls and not account.doubtful
+    return whole and fresh and bool(account.text.strip()) and not account.calls and not _is_stopgap(account)
+
+
+def _is_stopgap(account: Account) -> bool:
+    """Told for want of a better one: not trusted, or given at home because the vendor could not be asked."""
+    meant_away = account.decision.route.target is Target.REMOTE
+    return account.doubtful or (meant_away and account.card is not None and account.card.location is Location.LOCAL)

@@ -86,10 +86,10 @@ class Decider:
             query = replace(query, preference=Preference.LOCAL)
         elif held and query.preference is Preference.AUTO and (remote := self._remote(cards)):
             return Decision(_plain_route(query, Target.REMOTE, remote, HOLDOUT_REASON))
-        key = _cache_key(query) if self._cache.enabled else None
+        key = _cache_key(query, away=bool(self._remote(cards))) if self._cache.enabled else None
         if key is not None:
             verdict = await self._cache.look_up(key, interaction_id=answer_id)
-            if verdict.hit is not None and verdict.layer is not None:
+            if verdict.hit is not None and verdict.layer is not None and _is_short_enough(verdict.hit, query):
                 return Decision(_recalling(query, verdict.reason), recalled=verdict.hit, cache_use=_USES[verdict.layer])
         decision = await self._choose(answer_id, query, cards)
         if standing.level is Level.SOFT:
@@ -143,8 +143,11 @@ class Decider:
         return _staying(route, stay.card, f"leaving would lose a prompt cache worth ${lost:.4f} to save ${saved:.4f}")
 
 
-def _cache_key(query: Query) -> CacheKey | None:
-    """Under what the answer may be kept and recalled; None where it may not, or the asker does not want it."""
+def _cache_key(query: Query, *, away: bool) -> CacheKey | None:
+    """Under what the answer may be kept and recalled; None where it may not, or the asker does not want it.
+
+    `away` says that a remote model could be asked: what was answered without one is not enough then.
+    """
     if not query.wishes.cache or not query.text or query.needs_remote or query.preference is not Preference.AUTO:
         return None
     prompt = query.conversation
@@ -154,25 +157,32 @@ def _cache_key(query: Query) -> CacheKey | None:
         earlier_turns=len(query.history) if prompt is None else len(prompt.turns) - 1,
         tools=prompt is not None and bool(prompt.tools),
         images=_has_images(prompt),
+        temperature=(query.temperature if prompt is None else prompt.temperature) or 0.0,
     )
     if why_not_cached(circumstances) is not None:
         return None
-    return CacheKey(query.text, query.asker, _scope(query))
+    return CacheKey(query.text, query.asker, _scope(query, away=away))
 
 
-def _scope(query: Query) -> str:
+def _scope(query: Query, *, away: bool) -> str:
     """What besides the question shapes an answer."""
-    prompt = query.conversation
+    prompt, reach = query.conversation, "away" if away else "home"
     if prompt is None:
-        return same_scope(query.profile)
+        return same_scope(query.profile, reach)
     schema = "" if prompt.schema is None else json.dumps(dict(prompt.schema), sort_keys=True)
-    return same_scope(query.profile, prompt.system, schema, *prompt.stop)
+    return same_scope(query.profile, reach, prompt.system, schema, *prompt.stop)
 
 
 def _material(question: str, prompt: Prompt) -> str:
     """What came along in the same breath: other messages, files, what a program added. "" for the bare question."""
     asked = prompt.turns[prompt.asked_at].text.strip()
     return "" if asked == question.strip() else asked
+
+
+def _is_short_enough(entry: CacheEntry, query: Query) -> bool:
+    """Whether a remembered answer keeps to the length that was asked for."""
+    most = query.max_tokens if query.conversation is None else query.conversation.max_tokens
+    return int(entry.answer.payload.get("output_tokens", 0)) <= most
 
 
 def _has_images(prompt: Prompt | None) -> bool:

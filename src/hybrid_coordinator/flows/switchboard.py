@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from hybrid_coordinator.domain.gateway import WireCall
 from hybrid_coordinator.domain.query import Preference, Prompt, Query
 from hybrid_coordinator.domain.route import Location, ModelCard
-from hybrid_coordinator.errors import ModelUnavailable, NotFound
+from hybrid_coordinator.errors import BadInput, NotFound
 from hybrid_coordinator.flows.relay import RelayPolicy
 from hybrid_coordinator.flows.resting import RestingModel, Rests
 from hybrid_coordinator.flows.voices import VendorVoice
@@ -63,7 +63,7 @@ class Switchboard:
         if found.place is Place.HOME and found.model not in self._home:
             raise NotFound(f"the model {found.model!r} is not set up here; there are {', '.join(self._home) or 'none'}")
         if found.place is Place.VENDOR and found.vendor not in self._desks:
-            raise ModelUnavailable(
+            raise NotFound(
                 f"{model!r} is a model of {found.vendor}, and HYBRID_MODE_ENABLED=false lets nothing leave this machine"
             )
         return found
@@ -81,6 +81,8 @@ class Switchboard:
         wire = FORMATS[call.format]
         prompt = wire.decode_request(call.body)
         voices = self._voices(call, destination, prompt)
+        if call.body.get("n") not in (None, 1) and not voices:
+            raise BadInput("n: one answer at a time is given here; leave n out, or name a vendor's model")
         query = Query(
             text=wire.question_of(call.body),
             session_id=call.session_id,

@@ -13,7 +13,7 @@ class BudgetPolicy:
     """What each key may spend from one midnight (UTC) to the next: 0 is no limit.
 
     From a soft limit on questions stay at home; from a hard one they are refused. `overrides` are the budgets of single
-    keys, by name, each in place of the general one as a whole.
+    keys, by name; a limit that one leaves out is the general one.
     """
 
     soft_usd: float = 0.0
@@ -24,7 +24,15 @@ class BudgetPolicy:
 
     def of(self, asker: str) -> "BudgetPolicy":
         """The budget of one key."""
-        return self.overrides.get(asker, self)
+        own = self.overrides.get(asker)
+        if own is None:
+            return self
+        return BudgetPolicy(
+            own.soft_usd or self.soft_usd,
+            own.hard_usd or self.hard_usd,
+            own.soft_tokens or self.soft_tokens,
+            own.hard_tokens or self.hard_tokens,
+        )
 
 
 class Level(StrEnum):

@@ -32,6 +32,11 @@ _LONE_PRONOUN = re.compile(
     r"\W+(it|them|that|this|these|those)\b",
     re.IGNORECASE,
 )
+_OF_AN_ANSWER = re.compile(
+    r"\b(make|keep|put|turn|write|say) (it|this|that|them)\b|\b(wrong|right|happening) with (it|this|that)\b"
+    r"|\banother (one|joke|example|way|version|option)\b",
+    re.IGNORECASE,
+)
 _RANDOM = re.compile(
     r"\b(random|roll a|flip a coin|shuffle|surprise me|uuid|guid|generate an? (password|token|key))\b", re.I
 )
@@ -66,6 +71,6 @@ def _why_of_the_text(text: str) -> str | None:
         return "the question may hold a secret"
     if found := _OF_THE_MOMENT.search(text):
         return f"the answer changes with time: {found.group().lower()!r}"
-    if _LONE_PRONOUN.search(text) or _OF_WHAT_WENT_BEFORE.search(text):
+    if any(pattern.search(text) for pattern in (_LONE_PRONOUN, _OF_WHAT_WENT_BEFORE, _OF_AN_ANSWER)):
         return "the question refers to something outside it"
     return "the answer is meant to vary" if _RANDOM.search(text) else None

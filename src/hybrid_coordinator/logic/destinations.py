@@ -8,7 +8,7 @@ from enum import StrEnum
 OWN_PREFIX = "claude-coordinator-"
 """Claude Code lists only models whose names hold "claude": `claude-coordinator-local` is `local`."""
 
-LOCAL_NAMES = frozenset({"local", "local-coder", "local-analysis", "ensemble"})
+LOCAL_NAMES = frozenset({"local", "local-coder", "local-analysis", "ollama", "ensemble"})
 """Ours for good, whether or not such a model is set up: a typing error in a setting must not send a question away."""
 
 AUTO_NAMES = frozenset({"auto", "coordinator"})

@@ -19,7 +19,7 @@ from hybrid_coordinator.domain.query import (
     Usage,
     Wishes,
 )
-from hybrid_coordinator.domain.route import Target
+from hybrid_coordinator.domain.route import Location, Target
 from hybrid_coordinator.errors import ModelUnavailable, OverBudget
 from hybrid_coordinator.flows.caching import CachePolicy
 from hybrid_coordinator.flows.deciding import HOLDOUT_REASON
@@ -260,7 +260,7 @@ async def test_a_named_model_answers_and_nothing_is_added(room: Room) -> None:
 
     events = await hear(room.house, replace(QUESTION, model="away"))
 
-    assert Attempted("away", ()) in events
+    assert Attempted("away", (), Location.REMOTE) in events
     assert room.models["home"].prompts == []
 
 
@@ -292,3 +292,34 @@ async def test_a_share_of_the_hits_is_asked_again_and_teaches_the_cache(room: Ro
     (shadow, *_) = await room.ledger.recent(limit=1)
     assert SHADOW in shadow.tags
     assert (await answer(house, QUESTION)).cache is CacheUse.NONE
+
+
+async def test_an_answer_given_at_home_for_want_of_the_vendor_is_not_remembered(room: Room) -> None:
+    room.add_model(AWAY, [ModelUnavailable("down")], ["away says so"])
+    house = room.house
+
+    stopgap = await answer(house, QUESTION)
+    again = await answer(house, QUESTION)
+
+    assert stopgap.agent_type is AgentType.LOCAL
+    assert again.cache is CacheUse.NONE
+    assert again.agent_type is AgentType.REMOTE
+
+
+async def test_what_was_answered_without_a_remote_model_is_not_enough_with_one(room: Room) -> None:
+    house = room.house
+    await answer(house, QUESTION)
+    room.models["away"] = room.add_model(AWAY, ["away says so"])
+
+    again = await answer(house, QUESTION)
+
+    assert again.cache is CacheUse.NONE
+
+
+async def test_a_remembered_answer_that_is_longer_than_was_asked_for_is_not_given(room: Room) -> None:
+    house = room.house
+    await answer(house, QUESTION)
+
+    short = await answer(house, replace(QUESTION, max_tokens=4))
+
+    assert short.cache is CacheUse.NONE

@@ -17,7 +17,7 @@ POLICY = BudgetPolicy(
     soft_usd=1.0,
     hard_usd=2.0,
     soft_tokens=500,
-    overrides={"guest": BudgetPolicy(hard_tokens=100), "boss": BudgetPolicy()},
+    overrides={"guest": BudgetPolicy(hard_tokens=100), "boss": BudgetPolicy(soft_usd=1e6, hard_usd=1e6)},
 )
 
 

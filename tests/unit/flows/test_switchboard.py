@@ -91,7 +91,7 @@ def test_a_local_model_that_is_not_set_up_is_told_with_those_that_are() -> None:
 def test_where_nothing_may_leave_the_machine_a_vendors_model_is_told_so() -> None:
     switchboard = Switchboard({}, {}, {}, RelayPolicy(), ManualClock())
 
-    with pytest.raises(ModelUnavailable, match="HYBRID_MODE_ENABLED"):
+    with pytest.raises(NotFound, match="HYBRID_MODE_ENABLED"):
         switchboard.find_destination("gpt-4o", "openai-chat")
     assert switchboard.find_destination("auto", "openai-chat").place is Place.AUTO
 

@@ -55,8 +55,8 @@ def test_a_small_limit_is_named_exactly() -> None:
     assert standing.reason.startswith("$0.0025 spent today, and the hard limit is $0.0025;")
 
 
-def test_a_budget_of_its_own_takes_the_place_of_the_general_one() -> None:
+def test_what_a_budget_of_its_own_leaves_out_is_the_general_one() -> None:
     policy = BudgetPolicy(soft_usd=1.0, hard_tokens=10, overrides={"colleague": BudgetPolicy(hard_usd=9.0)})
 
-    assert policy.of("colleague") == BudgetPolicy(hard_usd=9.0)
+    assert policy.of("colleague") == BudgetPolicy(soft_usd=1.0, hard_usd=9.0, hard_tokens=10)
     assert policy.of("somebody") is policy

@@ -6,9 +6,8 @@ from starlette.types import ASGIApp, Scope
 from hybrid_coordinator import errors
 from hybrid_coordinator.faces.failures import UNEXPECTED, error_body, failure_of
 from hybrid_coordinator.faces.gateway.requests import wait_seconds
+from hybrid_coordinator.faces.guard import is_gateway_path
 from hybrid_coordinator.wire.formats import FORMATS, Format
-
-ROOT = "/v1/"
 
 ANTHROPIC_PATHS = ("/v1/messages",)
 
@@ -26,11 +25,6 @@ def told(error: BaseException) -> tuple[int, str, str]:
     """Status, kind and message of an error. What is not ours is not told: it may hold anything."""
     failure = failure_of(error)
     return failure.http_status, failure.kind, _NOT_TOLD if failure is UNEXPECTED else str(error)
-
-
-def is_gateway_path(path: str) -> bool:
-    """Whether OpenAI's or Anthropic's clients ask here."""
-    return path.startswith(ROOT)
 
 
 def refuse(scope: Scope, error: errors.CoordinatorError, status: int) -> ASGIApp:

@@ -4,10 +4,19 @@ from dataclasses import dataclass, replace
 
 from starlette.types import Send
 
-from hybrid_coordinator.domain.answer import Answered, AnswerEvent, Attempted, Recalled, Routed
+from hybrid_coordinator.domain.answer import (
+    Answered,
+    AnswerEvent,
+    Attempted,
+    FellThrough,
+    Recalled,
+    Rejected,
+    Routed,
+)
 from hybrid_coordinator.domain.gateway import WireCall
 from hybrid_coordinator.domain.interaction import CacheUse, Interaction
 from hybrid_coordinator.domain.query import Delta, Finished, Spoken, Thought, ToolCall, Verbatim, fold
+from hybrid_coordinator.domain.route import Target
 from hybrid_coordinator.faces.gateway.headers import headers_to_relay, said_headers
 from hybrid_coordinator.faces.gateway.refusals import told
 from hybrid_coordinator.faces.gateway.sending import (
@@ -20,6 +29,7 @@ from hybrid_coordinator.faces.gateway.sending import (
     send_start,
     send_whole,
 )
+from hybrid_coordinator.logic.routing import ENSEMBLE
 from hybrid_coordinator.logic.tokens import estimate_tokens
 from hybrid_coordinator.wire.answers import Opening, Writer
 from hybrid_coordinator.wire.formats import ANTHROPIC, FORMATS
@@ -41,8 +51,13 @@ class Heading:
         match event:
             case Routed(interaction_id, route):
                 return replace(self, interaction_id=interaction_id, route=route.target.value, reason=route.reason)
-            case Attempted(model):
-                return replace(self, model=model)
+            case Attempted(model, _, location):
+                place = Target.ENSEMBLE.value if model == ENSEMBLE else location.value
+                return replace(self, model=model, route=place)
+            case Rejected(model, why):
+                return replace(self, reason=f"the answer of {model} was not trusted: {why}")
+            case FellThrough(model, why):
+                return replace(self, reason=f"{model} could not answer: {why}")
             case Recalled(_, cache, model):
                 return replace(self, cache=cache.value, model=model, route="cache")
             case _:
