@@ -1,8 +1,6 @@
 """Who has spent how much today, known without asking the ledger."""
 
-from collections import defaultdict
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
 
 from hybrid_coordinator.domain.interaction import AgentType, Interaction, Spending
@@ -21,7 +19,7 @@ class Budgets:
 
     A sum is what the ledger held when this was opened and what was noted since: the keys of a replica beside this one
     spend from a purse of their own until either is opened again. A question that was let in is answered to its end, so
-    a hard limit is overshot by at most what those running then still cost beyond what was reserved for them.
+    a hard limit is overshot by at most what those running then still cost.
     """
 
     def __init__(self, ledger: Ledger, clock: Clock, policy: BudgetPolicy) -> None:
@@ -29,7 +27,6 @@ class Budgets:
         self._clock = clock
         self._policy = policy
         self._spent: dict[date, dict[str, Spending]] = {}
-        self._reserved: dict[str, Spending] = defaultdict(Spending)
 
     async def open(self) -> None:
         """Read what was spent today; call it once, before the first question."""
@@ -37,11 +34,11 @@ class Budgets:
         self._spent[today] = dict(await self._ledger.spent(_midnight(today)))
 
     def standing(self, asker: str) -> Standing:
-        """Where a key stands now, what is reserved for it counted as spent."""
+        """Where a key stands now."""
         today = self._today()
         spent = self._spent.get(today, {}).get(asker, NOTHING)
         return judge_budget(
-            _add(spent, self._reserved.get(asker, NOTHING)),
+            spent,
             self._policy.of(asker),
             _midnight(today + timedelta(days=1)),
         )
@@ -53,19 +50,6 @@ class Budgets:
             wait = standing.resets_at - self._clock.now()
             raise OverBudget(f"the budget of key {asker!r}: {standing.reason}", retry_after_s=wait.total_seconds())
         return standing
-
-    @contextmanager
-    def reserve(self, asker: str, estimate: Spending) -> Iterator[None]:
-        """Count a question that is being answered as spent, until it is noted or has failed."""
-        self._reserved[asker] = _add(self._reserved[asker], estimate)
-        try:
-            yield
-        finally:
-            left = _add(self._reserved[asker], Spending(-estimate.cost, -estimate.tokens))
-            if left == NOTHING:
-                del self._reserved[asker]
-            else:
-                self._reserved[asker] = left
 
     def note(self, interaction: Interaction) -> None:
         """Add what an interaction cost to the day it was recorded on, as the ledger does."""

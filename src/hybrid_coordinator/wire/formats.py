@@ -48,7 +48,6 @@ class Format:
     with_context: Callable[[Body, str], dict[str, Any]]
     session_of: Callable[[Body, Mapping[str, str]], str | None]
     entries: Callable[[Body], Iterable[Entry]]
-    system_key: str = ""
 
     def listener(self, model: str, *, streaming: bool) -> StreamListener | WholeListener:
         """Ears for an answer that is relayed, as events or in one piece."""
@@ -61,19 +60,6 @@ class Format:
     def question_of(self, body: Body) -> str:
         """The user's last words, without results of tools and what programs put among them."""
         return looks.find_question(self.entries(body))
-
-    def system_of(self, body: Body) -> str:
-        """What the system says before anybody else."""
-        return looks.join_system(looks.texts_in(body, self.system_key), self.entries(body))
-
-    def is_tool_turn(self, body: Body) -> bool:
-        """Whether tools are in play: some are declared, or the last to speak was one."""
-        return bool(body.get("tools")) or looks.ends_with_result(self.entries(body))
-
-    def earlier_turns(self, body: Body) -> int:
-        """How many messages come before the question; one more when the vendor keeps others."""
-        kept = body.get("previous_response_id") is not None or body.get("conversation") is not None
-        return looks.count_earlier(self.entries(body)) + kept
 
     def wants_stream(self, body: Body) -> bool:
         return body.get("stream") is True
@@ -109,7 +95,6 @@ OPENAI_RESPONSES = Format(
     with_context=partial(context.with_context, key="input", part="input_text"),
     session_of=looks.codex_session,
     entries=looks.read_items,
-    system_key="instructions",
 )
 
 ANTHROPIC = Format(
@@ -126,7 +111,6 @@ ANTHROPIC = Format(
     with_context=partial(context.with_context, key="messages", part="text"),
     session_of=looks.claude_session,
     entries=looks.read_messages,
-    system_key="system",
 )
 
 FORMATS: Mapping[str, Format] = {format.name: format for format in (OPENAI_CHAT, OPENAI_RESPONSES, ANTHROPIC)}

@@ -2,33 +2,27 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import takewhile
 from typing import Any
 
-from hybrid_coordinator.wire.injected import BILLING_MARK, strip_injected
+from hybrid_coordinator.wire.injected import strip_injected
 from hybrid_coordinator.wire.json_events import member, objects, parse_object, said
 from hybrid_coordinator.wire.sse import WireError
 
 SYSTEM_ROLES = ("system", "developer")
 
-_RESULTS = ("tool_result", "function_call_output", "custom_tool_call_output")
-
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A message or item: who speaks, the plain text, and whether the result of a tool is in it."""
+    """A message or item: who speaks, and the plain text."""
 
     role: str
     text: str
-    result: bool = False
 
 
 def read_messages(body: Mapping[str, Any]) -> Iterator[Entry]:
     """The messages of a Chat or an Anthropic request, the last first."""
     for message in reversed(objects(body, "messages")):
-        blocks = objects(message, "content")
-        result = said(message, "role") == "tool" or any(block.get("type") in _RESULTS for block in blocks)
-        yield Entry(said(message, "role"), "\n".join(texts_in(message, "content")), result)
+        yield Entry(said(message, "role"), "\n".join(texts_in(message, "content")))
 
 
 def read_items(body: Mapping[str, Any]) -> Iterator[Entry]:
@@ -36,7 +30,7 @@ def read_items(body: Mapping[str, Any]) -> Iterator[Entry]:
     if text := said(body, "input"):
         yield Entry("user", text)
     for item in reversed(objects(body, "input")):
-        yield Entry(said(item, "role"), "\n".join(texts_in(item, "content")), item.get("type") in _RESULTS)
+        yield Entry(said(item, "role"), "\n".join(texts_in(item, "content")))
 
 
 def texts_in(message: Mapping[str, Any], key: str) -> list[str]:
@@ -49,25 +43,6 @@ def find_question(entries: Iterable[Entry]) -> str:
     """The user's last words, without what programs put among them; "" when there are none."""
     asked = (strip_injected(entry.text) for entry in entries if _is_asked(entry))
     return next((text for text in asked if text), "")
-
-
-def count_earlier(entries: Iterable[Entry]) -> int:
-    """How many messages of the user and the assistant come before the question."""
-    spoken = [entry for entry in entries if entry.role in ("user", "assistant")]
-    at = next((index for index, entry in enumerate(spoken) if _is_asked(entry) and strip_injected(entry.text)), None)
-    return 0 if at is None else len(spoken) - at - 1
-
-
-def ends_with_result(entries: Iterable[Entry]) -> bool:
-    """Whether the last to speak, apart from the system, was a tool."""
-    return next((entry.result for entry in entries if entry.role not in SYSTEM_ROLES), False)
-
-
-def join_system(front: Iterable[str], entries: Iterable[Entry]) -> str:
-    """`front`, and what the system says before anybody else, with blank lines between."""
-    said_first = takewhile(lambda entry: entry.role in SYSTEM_ROLES, reversed(list(entries)))
-    texts = [*front, *(entry.text for entry in said_first)]
-    return "\n\n".join(text for text in texts if text and not text.startswith(BILLING_MARK))
 
 
 def claude_session(body: Mapping[str, Any], headers: Mapping[str, str]) -> str | None:

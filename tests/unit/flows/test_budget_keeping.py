@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from hybrid_coordinator.domain.interaction import AgentType, Interaction, Spending
+from hybrid_coordinator.domain.interaction import AgentType, Interaction
 from hybrid_coordinator.errors import OverBudget
 from hybrid_coordinator.flows.budgets import Budgets
 from hybrid_coordinator.logic.budgets import BudgetPolicy, Level
@@ -133,40 +133,6 @@ async def test_opening_reads_what_was_spent_since_midnight(clock: ManualClock) -
 
     assert opened.reason.startswith("$1.50 spent today")
     assert budgets.standing("a").level is Level.HARD
-
-
-def test_what_is_reserved_counts_until_the_answer_is_there(budgets: Budgets) -> None:
-    with budgets.reserve("guest", Spending(tokens=60)), budgets.reserve("guest", Spending(tokens=40)):
-        during = budgets.standing("guest").level
-
-    assert during is Level.HARD
-    assert budgets.standing("guest").level is Level.OK
-
-
-def test_an_answer_that_failed_gives_its_reservation_back(budgets: Budgets) -> None:
-    with pytest.raises(ZeroDivisionError), budgets.reserve("guest", Spending(tokens=100)):
-        raise ZeroDivisionError
-
-    assert budgets.standing("guest").level is Level.OK
-
-
-def test_two_hundred_at_once_overshoot_by_no_more_than_was_not_reserved(budgets: Budgets, clock: ManualClock) -> None:
-    let_in = 0
-    running = []
-    for _ in range(200):
-        try:
-            budgets.demand("guest")
-        except OverBudget:
-            continue
-        let_in += 1
-        running.append(budgets.reserve("guest", Spending(tokens=10)))
-        running[-1].__enter__()
-    for one in running:
-        one.__exit__(None, None, None)
-        budgets.note(spending(clock, asker="guest", tokens=12))
-
-    assert let_in == 10
-    assert budgets.standing("guest").reason.startswith("120 remote tokens")
 
 
 def test_standings_name_who_spent_and_who_has_a_budget_of_their_own(budgets: Budgets, clock: ManualClock) -> None:

@@ -56,11 +56,10 @@ def test_an_odd_request_is_decoded_or_refused(format: Format) -> None:
 @formats
 def test_the_looks_never_raise(format: Format) -> None:
     for body in bodies(recorded(format)):
-        looked = (format.question_of(body), format.system_of(body), format.session_of(body, {}) or "")
-        counted = (format.earlier_turns(body), format.is_tool_turn(body), format.wants_stream(body))
+        looked = (format.question_of(body), format.session_of(body, {}) or "")
 
         assert all(isinstance(text, str) for text in looked)
-        assert all(isinstance(count, int) for count in counted)
+        assert isinstance(format.wants_stream(body), bool)
         assert format.with_context(body, "known").keys() == body.keys()
         assert format.with_model(body, "m")["model"] == "m"
 
