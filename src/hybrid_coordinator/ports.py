@@ -28,8 +28,10 @@ from hybrid_coordinator.domain.knowledge import (
     Source,
     Vector,
 )
+from hybrid_coordinator.domain.learning import Change, Injection, Learned, LoggedChange, Stage, StepState, Uses
 from hybrid_coordinator.domain.query import Prompt, Spoken
 from hybrid_coordinator.domain.route import ModelCard
+from hybrid_coordinator.domain.telemetry import Event, FilePosition
 from hybrid_coordinator.logic.auditing import ArmSums
 
 
@@ -246,6 +248,47 @@ class Ledger(Protocol):
         its parent's question. What has no route, or was handed out for others to answer, is in neither arm.
         """
 
+    async def get_all(self, ids: Sequence[str]) -> list[Interaction]:
+        """The interactions of these ids that exist, in the order asked."""
+
+    async def unscored(self, *, limit: int) -> list[Interaction]:
+        """Interactions with an outcome and no value, oldest first."""
+
+    async def score(self, values: Mapping[str, ValueScore]) -> None:
+        """Attach values in one transaction, and say that these are not learned from yet; unknown ids are skipped."""
+
+    async def kin(self, keys: Sequence[int]) -> Mapping[int, int]:
+        """How many interactions hold a question of each key (`question_key`); keys that nobody asked may be missing."""
+
+    async def unlearned(self, *, limit: int) -> list[Interaction]:
+        """Interactions with an outcome and a value from which nothing was learned since they got them, oldest first."""
+
+    async def mark_learned(self, interactions: Sequence[Interaction]) -> None:
+        """Say that these were learned from as they are here; one that was settled again since stays unlearned."""
+
+    async def withhold(self, interaction_id: str, credits: Mapping[str, float]) -> None:
+        """Say how an interaction fared that went without these passages (replacing what it said before)."""
+
+    async def uses(self, passage_ids: Sequence[str]) -> Mapping[str, Uses]:
+        """How passages fared with and without; those of which nothing is known come back empty."""
+
+    async def injections(self, *, limit: int) -> list[Injection]:
+        """Passages that were put before questions since settled, and whose similarity is known, newest first."""
+
+    async def tagged(self, tag: str, *, since: datetime | None, limit: int) -> list[Interaction]:
+        """Interactions that carry a tag, newest first."""
+
+    async def troubled(self, *, limit: int, low_value: float, since: datetime | None = None) -> list[Interaction]:
+        """Interactions that failed, were thought bad, are worth less than `low_value`, or replaced a rejected local
+        answer, newest first."""
+
+    async def exclude(self, interaction_id: str, why: str, at: datetime) -> None:
+        """Keep an interaction out of everything that is learned. Excluding twice keeps the first; an unknown id raises
+        NotFound."""
+
+    async def excluded(self) -> Mapping[str, str]:
+        """Interactions that are kept out, and why."""
+
     async def source(self, root: str, path: str) -> Source | None:
         """What was indexed from this file, or None."""
 
@@ -269,6 +312,99 @@ class Ledger(Protocol):
 
     async def aclose(self) -> None:
         """Flush and let go. Idempotent."""
+
+
+class Catalog(Protocol):
+    """What was learned, and the log of every change of it. Everything that returned survives a kill."""
+
+    async def apply(self, changes: Sequence[Change], at: datetime) -> list[LoggedChange]:
+        """Make changes and write them to the end of the log, all or none.
+
+        Raises Conflict when an item is not what its change says it was before: somebody else has changed it.
+        """
+
+    async def get(self, ids: Sequence[str]) -> list[Learned]:
+        """The items of these ids that exist, in the order asked."""
+
+    async def browse(
+        self, stages: Sequence[Stage] | None = None, *, limit: int, after: str | None = None
+    ) -> list[Learned]:
+        """Items at these stages (None: at any), by id, from the one `after` this id."""
+
+    async def learned_from(self, source_ids: Sequence[str]) -> list[Learned]:
+        """Items that were made of any of these interactions or corrections."""
+
+    async def signed(self, signature: str) -> list[Learned]:
+        """Items of this signature, oldest first."""
+
+    async def unpublished(self, *, limit: int) -> list[Learned]:
+        """Items that changed since they were last published, oldest change first."""
+
+    async def mark_published(self, items: Sequence[Learned]) -> None:
+        """Say that the collections show these as they are here; one that has changed since stays unpublished."""
+
+    async def forget_published(self) -> None:
+        """Say that the collections show nothing from here."""
+
+    async def counts(self) -> Mapping[Stage, int]:
+        """How many items are at each stage."""
+
+    async def log(self, *, after: int = 0, item_id: str | None = None, limit: int) -> list[LoggedChange]:
+        """Changes behind a place of the log, oldest first; with `item_id` those of one item."""
+
+    async def check_log(self) -> int | None:
+        """The place of the first entry whose hash is wrong, or None for a whole log."""
+
+
+class Agenda(Protocol):
+    """Whose turn it is to learn, and where each step stands. Everything that returned survives a kill."""
+
+    async def claim(self, name: str, holder: str, now: datetime, seconds: float) -> bool:
+        """Take or renew a lease; False while another holder has it.
+
+        A lease that ends later than one taken now would is one from a clock that has gone back: it is free.
+        """
+
+    async def release(self, name: str, holder: str) -> None:
+        """Give a lease back; one that somebody else holds is left alone."""
+
+    async def holder(self, name: str, now: datetime) -> str | None:
+        """Who holds a lease."""
+
+    async def note(self, state: StepState) -> None:
+        """Keep how a step stands, in place of what was kept before."""
+
+    async def states(self) -> Mapping[str, StepState]:
+        """How every step stands, by its name."""
+
+
+class EventLog(Protocol):
+    """Events, each exactly once, and how far the files were read. Everything that returned survives a kill."""
+
+    async def positions(self) -> list[FilePosition]:
+        """How far every file was read."""
+
+    async def take_in(self, events: Sequence[Event], positions: Sequence[FilePosition]) -> int:
+        """Keep events, the interactions they hold, and the positions, all or none; how many events were new.
+
+        An event that is known is passed over, and so is its interaction. A position replaces that of its device and
+        inode.
+        """
+
+    async def forget(self, positions: Sequence[FilePosition]) -> None:
+        """Forget files that are gone."""
+
+    async def unwritten(self, *, limit: int) -> list[tuple[int, Event]]:
+        """Own events that are not yet written to their file, oldest first, each with its place."""
+
+    async def mark_written(self, place: int, file: str, size: int) -> None:
+        """Say that all own events up to a place are in a file, which has this many bytes now."""
+
+    async def written(self) -> tuple[str, int]:
+        """The file that own events were written to last, and its size then; ("", 0) at first."""
+
+    async def tally(self, since: datetime | None) -> Mapping[tuple[str, str], int]:
+        """How many events there are since then (None: ever), by source and kind."""
 
 
 class Cache(Protocol):

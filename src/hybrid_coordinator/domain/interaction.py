@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from hybrid_coordinator.domain.route import Route
+from hybrid_coordinator.domain.trust import Origin
 
 
 class AgentType(StrEnum):
@@ -66,6 +67,11 @@ class Interaction:
     cut short, and is None for a whole one. `parent_id` links the local half of a local-then-remote answer, and a local
     answer that was rejected to the one that replaced it.
 
+    `similarities` are those of the passages in `context_provided`, in their order, where they are known. `withheld`
+    holds the learned passages that would have been provided and, by chance, were not: their control. `origin` is the
+    lowest trust over everything the answer was made of, bound when it was recorded; `channel` says by which way it came
+    in: `answer`, `relay`, `track`, `telemetry:<source>`, `synthetic`.
+
     `asker` is the name of the key that asked. `cache_read_tokens` and `cache_write_tokens` are the parts of
     `input_tokens` that a vendor's prompt cache gave and took. `holdout` marks the share that goes the plain way, to
     measure savings against.
@@ -99,6 +105,10 @@ class Interaction:
     cache_read_tokens: int = 0
     cache_write_tokens: int = 0
     holdout: bool = False
+    similarities: tuple[float, ...] = ()
+    withheld: tuple[str, ...] = ()
+    origin: Origin = Origin.MODEL_INFERENCE
+    channel: str = ""
 
 
 @dataclass(frozen=True, slots=True)
