@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 from typing import Any
 
@@ -18,11 +18,21 @@ from hybrid_coordinator.faces.events import encode_event
 from hybrid_coordinator.faces.failures import error_body, failure_of
 from hybrid_coordinator.faces.guard import MAX_BODY, BodyTooLarge, too_large
 from hybrid_coordinator.faces.index_events import encode_index_run
+from hybrid_coordinator.faces.learning_operations import encode_learning, learn
+from hybrid_coordinator.faces.learning_shapes import LearningProcessRequest
 from hybrid_coordinator.faces.metrics import CONTENT_TYPE, render_metrics
 from hybrid_coordinator.faces.openapi import openapi_document, openapi_page
-from hybrid_coordinator.faces.operations import OPERATIONS, Operation, health, parse_fields, parse_request, query_of
+from hybrid_coordinator.faces.operation import Operation, parse_fields, parse_request
+from hybrid_coordinator.faces.operations import OPERATIONS, health, query_of
 
 NDJSON = "application/x-ndjson"
+
+ALIASES = {
+    "/learning/export": "generate_training_data",
+    "/learning/process": "learning_process",
+    "/learning/ab_compare": "ab_compare",
+}
+"""The users' own paths, and the operations they stand for."""
 
 logger = logging.getLogger(__name__)
 
@@ -43,7 +53,8 @@ class Api:
             Route("/openapi.json", _openapi),
             Route("/health", self.health),
             Route("/metrics", self.metrics),
-            Route("/learning/export", self.export, methods=["POST"]),
+            *(Route(path, self._alias(name), methods=["POST"]) for path, name in ALIASES.items()),
+            Route("/api/learn", self.learn, methods=["POST"]),
             Route("/api/index", self.index, methods=["POST"]),
             Route("/api/import", self.import_answers, methods=["POST"]),
             Route("/api/{operation}", self.call, methods=["GET", "POST"]),
@@ -76,10 +87,18 @@ class Api:
         run = self._house.importer.import_answers(parsed.path)
         return StreamingResponse(_lines(encode_index_run(run)), media_type=NDJSON)
 
-    async def export(self, request: Request) -> Response:
-        """The users' `/learning/export`: the same as `generate_training_data`."""
-        operation = OPERATIONS["generate_training_data"]
-        return _json(await operation.run(self._house, parse_request(operation, await _read_json(request))))
+    async def learn(self, request: Request) -> Response:
+        """A round of learning; the progress comes as one JSON object a line."""
+        parsed = parse_fields(LearningProcessRequest, "learn", await _read_json(request))
+        return StreamingResponse(_lines(encode_learning(learn(self._house, parsed))), media_type=NDJSON)
+
+    def _alias(self, name: str) -> Callable[[Request], Awaitable[Response]]:
+        operation = OPERATIONS[name]
+
+        async def run(request: Request) -> Response:
+            return _json(await operation.run(self._house, parse_request(operation, await _read_json(request))))
+
+        return run
 
     async def health(self, request: Request) -> Response:
         """200 while the stores are up, 503 when one is not; without the key only the word."""

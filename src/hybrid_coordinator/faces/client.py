@@ -13,7 +13,10 @@ from hybrid_coordinator.faces import shapes
 from hybrid_coordinator.faces.events import encode_event
 from hybrid_coordinator.faces.failures import error_from
 from hybrid_coordinator.faces.index_events import encode_index_run
-from hybrid_coordinator.faces.operations import OPERATIONS, parse_request, query_of
+from hybrid_coordinator.faces.learning_operations import encode_learning, learn
+from hybrid_coordinator.faces.learning_shapes import LearningProcessRequest
+from hybrid_coordinator.faces.operation import parse_fields, parse_request
+from hybrid_coordinator.faces.operations import OPERATIONS, query_of
 from hybrid_coordinator.settings import Settings
 
 PROBE_S = 2.0
@@ -34,6 +37,9 @@ class Client(Protocol):
 
     def import_answers(self, path: str) -> AsyncGenerator[dict[str, Any], None]:
         """The events of an import of a file of questions and answers."""
+
+    def learn(self, fields: dict[str, Any]) -> AsyncGenerator[dict[str, Any], None]:
+        """The events of a round of learning."""
 
 
 class HouseClient:
@@ -60,6 +66,9 @@ class HouseClient:
     def import_answers(self, path: str) -> AsyncGenerator[dict[str, Any], None]:
         return encode_index_run(self._house.importer.import_answers(path))
 
+    def learn(self, fields: dict[str, Any]) -> AsyncGenerator[dict[str, Any], None]:
+        return encode_learning(learn(self._house, parse_fields(LearningProcessRequest, "learn", fields)))
+
 
 class ServerClient:
     """Asks a running server."""
@@ -82,6 +91,9 @@ class ServerClient:
 
     def import_answers(self, path: str) -> AsyncGenerator[dict[str, Any], None]:
         return self._stream("/api/import", {"path": path})
+
+    def learn(self, fields: dict[str, Any]) -> AsyncGenerator[dict[str, Any], None]:
+        return self._stream("/api/learn", fields)
 
     async def _stream(self, path: str, fields: dict[str, Any]) -> AsyncGenerator[dict[str, Any], None]:
         headers = JSON | {"Accept": "application/x-ndjson"}

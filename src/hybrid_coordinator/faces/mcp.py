@@ -33,7 +33,8 @@ from hybrid_coordinator.app import House
 from hybrid_coordinator.errors import CoordinatorError
 from hybrid_coordinator.faces.failures import error_body
 from hybrid_coordinator.faces.fitting import fit
-from hybrid_coordinator.faces.operations import TOOLS, Operation, parse_request
+from hybrid_coordinator.faces.operation import Operation, parse_request
+from hybrid_coordinator.faces.operations import TOOLS
 from hybrid_coordinator.faces.tool_schemas import input_schema, output_schema
 from hybrid_coordinator.settings import is_loopback
 

@@ -7,7 +7,8 @@ from typing import Any
 from pydantic import BaseModel
 
 from hybrid_coordinator import __version__
-from hybrid_coordinator.faces.operations import OPERATIONS, Operation
+from hybrid_coordinator.faces.operation import Operation
+from hybrid_coordinator.faces.operations import OPERATIONS
 from hybrid_coordinator.faces.shapes import ImportRequest, IndexRequest
 
 _PREFIX = "#/components/schemas/{model}"

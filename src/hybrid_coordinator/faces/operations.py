@@ -1,59 +1,17 @@
 """Everything that can be asked of the house, once: MCP, HTTP and the CLI are three ways into this table."""
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from typing import Any, TypeVar
-
-from pydantic import BaseModel, ValidationError
-
 from hybrid_coordinator import __version__
 from hybrid_coordinator.app import House
 from hybrid_coordinator.domain.interaction import Outcome
 from hybrid_coordinator.domain.knowledge import CONTEXT_COLLECTIONS, SearchMode
 from hybrid_coordinator.domain.query import Query, Wishes
 from hybrid_coordinator.domain.route import Location
-from hybrid_coordinator.errors import BadInput
 from hybrid_coordinator.faces import shapes
 from hybrid_coordinator.faces.cache_operations import cache_entries, cache_test, purge_cache
+from hybrid_coordinator.faces.operation import Operation
 from hybrid_coordinator.flows.feedback import Track
 from hybrid_coordinator.flows.reports import Report
 from hybrid_coordinator.flows.search import RoutedQuery, check_limit
-
-Shape = TypeVar("Shape", bound=BaseModel)
-
-
-@dataclass(frozen=True, slots=True)
-class Operation:
-    """One thing to ask: its name, the shapes of request and result, and the flow behind it.
-
-    `tool` operations are MCP tools too. The last three say what an agent's host wants to know before it allows a call.
-    """
-
-    name: str
-    summary: str
-    request: type[BaseModel]
-    result: type[BaseModel]
-    run: Callable[[House, Any], Awaitable[BaseModel]]
-    tool: bool = False
-    read_only: bool = True
-    idempotent: bool = True
-    open_world: bool = False
-
-
-def parse_request(operation: Operation, fields: Any) -> BaseModel:
-    """The typed request of an operation; BadInput names every field that is not right and what would be."""
-    return parse_fields(operation.request, operation.name, fields)
-
-
-def parse_fields(shape: type[Shape], name: str, fields: Any) -> Shape:
-    """A request of that shape; BadInput begins with `name`."""
-    try:
-        return shape.model_validate(fields)
-    except ValidationError as error:
-        wrong = "; ".join(
-            f"{'.'.join(str(part) for part in item['loc']) or 'request'}: {item['msg']}" for item in error.errors()
-        )
-        raise BadInput(f"{name}: {wrong}") from error
 
 
 async def augment_query(house: House, request: shapes.AugmentQueryRequest) -> shapes.AugmentQueryResult:

@@ -71,6 +71,7 @@ class UpdateOutcomeRequest(Request):
     iterations: int = Field(1, ge=1, description="How many attempts it took.")
     copied_to_clipboard: bool = Field(False, description="The answer was copied.")
     modified_response: bool = Field(False, description="The answer was used after a change.")
+    edited_response: str | None = Field(None, description="The answer as it was used, when it was changed first.")
 
 
 class UpdateOutcomeResult(Result):
@@ -80,7 +81,7 @@ class UpdateOutcomeResult(Result):
     value_score: float
     value_parts: dict[str, float] = Field(description="Each part in 0..1, before its weight.")
     value_weights: dict[str, float]
-    pattern_id: str | None = Field(description="The passage of skills-patterns learned from it, if any.")
+    pattern_id: str | None = Field(description="The id of the pattern that is being learned from it, if any.")
     success_rates: dict[str, float] = Field(description="The new success rate of each passage that was its context.")
 
 
@@ -254,6 +255,10 @@ class InteractionResult(Result):
     agent_type: AgentType
     model_used: str
     context_provided: list[str]
+    similarities: list[float] = Field(description="How similar each of the context was, where that is known.")
+    withheld: list[str] = Field(description="Learned passages that were left out by chance, to measure what they do.")
+    origin: str = Field(description="The least trusted thing the answer was made of.")
+    channel: str = Field(description="By which way it came in.")
     session_id: str | None
     tokens_used: int
     latency_ms: int
@@ -284,6 +289,10 @@ class InteractionResult(Result):
             agent_type=interaction.agent_type,
             model_used=interaction.model_used,
             context_provided=list(interaction.context_provided),
+            similarities=list(interaction.similarities),
+            withheld=list(interaction.withheld),
+            origin=interaction.origin.value,
+            channel=interaction.channel,
             session_id=interaction.session_id,
             tokens_used=interaction.tokens_used,
             latency_ms=interaction.latency_ms,

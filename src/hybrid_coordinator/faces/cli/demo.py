@@ -1,7 +1,7 @@
-"""The demo: a real repository is indexed, and a real local model answers, is judged, scored and taught.
+"""The demo: a real repository is indexed, and a real local model answers, is judged, scored and taught, and learns.
 
 An answer is judged by whether it says what the repository says: a word of the demo's own table. Nothing is staged: a
-small model gets some of them wrong, then it is taught, and asked again.
+small model gets some of them wrong, then it is taught, and asked again; then it learns, and is asked in other words.
 """
 
 import os
@@ -18,6 +18,7 @@ from rich.rule import Rule
 from hybrid_coordinator.app import default_model_path, open_house, pull_model
 from hybrid_coordinator.faces.cli.asking import show_event
 from hybrid_coordinator.faces.cli.indexing import show_index
+from hybrid_coordinator.faces.cli.learning import follow_learning, show_learned
 from hybrid_coordinator.faces.cli.session import json_option, print_json, unwrap
 from hybrid_coordinator.faces.cli.showing import err, one_line, out, safe, show_report, show_value
 from hybrid_coordinator.faces.client import Client, HouseClient
@@ -28,11 +29,13 @@ PACKAGE = Path(__file__).parents[2]
 
 @dataclass(frozen=True, slots=True)
 class DemoQuestion:
-    """A question about this project, a word a right answer holds, and the answer a person would teach."""
+    """A question about this project, a word a right answer holds, the answer a person would teach, and the question
+    in other words."""
 
     text: str
     holds: str
     lesson: str
+    rephrased: str
 
 
 def read_questions() -> list[DemoQuestion]:
@@ -46,7 +49,7 @@ def read_questions() -> list[DemoQuestion]:
 @click.option("--fresh", is_flag=True, help="Forget what earlier demos recorded.")
 @json_option
 def demo(path: Path | None, fresh: bool, as_json: bool) -> None:
-    """Index PATH (this project, when left out), ask about it, judge, score, teach, and ask again.
+    """Index PATH (this project, when left out), ask about it, judge, score, teach, learn, and ask in other words.
 
     Everything is kept in `.demo` of the current folder, unless HYBRID_DATA_DIR says otherwise.
     """
@@ -102,23 +105,45 @@ async def _play(settings: Settings, path: Path, *, silent: bool) -> dict[str, An
         ]
         if not again:
             out.print("[dim]nothing went wrong[/]")
-        out.print(Rule("4. What it came to", align="left"))
+        out.print(Rule("4. Learn from it: hybrid-coordinator learn --once", align="left"))
+        learned = await follow_learning(client.learn({"batches": None}))
+        show_learned({"steps": learned} | await _stages(client))
+        out.print(Rule("5. Ask the same in other words", align="left"))
+        reworded = [
+            await _ask_and_settle(client, replace(question, text=question.rephrased), silent=silent)
+            for question in questions
+        ]
+        out.print(Rule("6. What it came to", align="left"))
         await house.history.catch_up()
         report = await client.call("report", {})
         show_report(report)
         await _show_learned(client)
         out.print(f"\n[dim]Kept in {safe(str(settings.data_dir))}. Look around with:[/]")
         out.print(f"HYBRID_DATA_DIR={safe(str(settings.data_dir))} hybrid-coordinator browse skills-patterns")
-    return {"indexed": indexed, "first": results, "again": again, "report": report}
+    return {
+        "indexed": indexed,
+        "first": results,
+        "again": again,
+        "learned": learned,
+        "reworded": reworded,
+        "report": report,
+    }
+
+
+async def _stages(client: Client) -> dict[str, Any]:
+    return {"stages": (await client.call("learning_status", {}))["stages"]}
 
 
 async def _ask_and_settle(client: Client, question: DemoQuestion, *, silent: bool) -> dict[str, Any]:
     out.print(f"\n[bold]? {safe(question.text)}[/]")
     answer: dict[str, Any] = {}
+    passages: list[dict[str, Any]] = []
     async with aclosing(client.ask({"query": question.text, "max_tokens": 120, "temperature": 0.0})) as events:
         async for event in events:
             if not silent:
                 show_event(event)
+            if event["event"] == "routed":
+                passages = event["passages"]
             if event["event"] == "answered":
                 answer = event["interaction"]
     right = question.holds.lower() in answer["response"].lower()
@@ -141,7 +166,14 @@ async def _ask_and_settle(client: Client, question: DemoQuestion, *, silent: boo
         "value_score": settled["value_score"],
         "value_parts": settled["value_parts"],
         "interaction_id": answer["interaction_id"],
+        "learned_context": _learned_among(passages, answer["context_provided"]),
+        "success_rates": settled["success_rates"],
     }
+
+
+def _learned_among(passages: list[dict[str, Any]], provided: list[str]) -> list[str]:
+    """The passages of an answer's context that were learned."""
+    return [passage["id"] for passage in passages if passage["id"] in provided and "stage" in passage["payload"]]
 
 
 async def _teach_and_ask(

@@ -41,7 +41,8 @@ def show_passages(passages: Sequence[Mapping[str, Any]], title: str = "") -> Non
     out.print("[dim]score  sim. collection           passage[/]")
     for passage in passages:
         figures = f"{passage['score']:5.2f} {passage['similarity']:5.2f} [cyan]{passage['collection']:<20}[/]"
-        out.print(f"{figures} {safe(one_line(passage['text'], max(20, out.width - 33)))}")
+        learned = f"[green]learned, {passage['payload']['stage']}:[/] " if "stage" in passage["payload"] else ""
+        out.print(f"{figures} {learned}{safe(one_line(passage['text'], max(20, out.width - 33)))}")
 
 
 def show_route(route: Mapping[str, Any]) -> None:
