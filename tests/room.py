@@ -1,24 +1,42 @@
 """A house of fakes: the flows are the real ones."""
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 
-from hybrid_coordinator.app import Backends, House
+from hybrid_coordinator.app import Backends, House, LearningBackends
 from hybrid_coordinator.backends.cache.file import CacheFile
 from hybrid_coordinator.backends.cache.sqlite import SqliteCache
+from hybrid_coordinator.backends.datasets.jsonl import JsonlDataset
 from hybrid_coordinator.backends.files.local import LocalFiles
+from hybrid_coordinator.daemon import Stepped
 from hybrid_coordinator.domain.answer import Answered, AnswerEvent
 from hybrid_coordinator.domain.interaction import Interaction
-from hybrid_coordinator.domain.knowledge import Collection, Draft, Payload
+from hybrid_coordinator.domain.knowledge import Collection, Draft
 from hybrid_coordinator.domain.query import Query, Speciality
 from hybrid_coordinator.domain.route import Location, ModelCard
+from hybrid_coordinator.domain.telemetry import DeadLetter, FilePosition
 from hybrid_coordinator.flows.switchboard import VendorDesk
+from hybrid_coordinator.logic.learning_pace import LearningPace
+from hybrid_coordinator.logic.retention import TelemetryFile
 from hybrid_coordinator.logic.router_trust import LearningPolicy
-from hybrid_coordinator.ports import Cache, Embedder
+from hybrid_coordinator.logic.withholding import WithholdingPolicy
+from hybrid_coordinator.ports import Cache, Embedder, TelemetryBatch
 from hybrid_coordinator.settings import GatewaySettings, Settings
-from hybrid_coordinator.testing import HashEmbedder, ManualClock, MemoryKnowledge, MemoryLedger, Script, ScriptedModel
+from hybrid_coordinator.testing import (
+    HashEmbedder,
+    ManualClock,
+    MemoryAgenda,
+    MemoryAnnals,
+    MemoryCatalog,
+    MemoryEventLog,
+    MemoryKnowledge,
+    MemoryLedger,
+    Script,
+    ScriptedModel,
+)
 
 HOME = ModelCard("home", Location.LOCAL, context_tokens=4096)
 AWAY = ModelCard("away", Location.REMOTE, input_price=3_000_000, output_price=15_000_000)
@@ -43,18 +61,41 @@ class Memory:
         self.content = content
 
 
-class ListDataset:
-    """Keeps the rows of the last export."""
+class NoTelemetry:
+    """Other programs write nothing, and what is written here lies in a list."""
 
     def __init__(self) -> None:
-        self.rows: Sequence[Payload] = ()
+        self.lines: list[bytes] = []
 
-    async def write(self, rows: Sequence[Payload]) -> Path:
-        self.rows = rows
-        return Path("dataset.jsonl")
+    async def read_on(self, positions: Sequence[FilePosition], now: datetime, *, most: int) -> TelemetryBatch:
+        return TelemetryBatch((), ())
+
+    async def bury(self, letters: Sequence[DeadLetter]) -> None:
+        raise AssertionError("there is nothing to bury")
+
+    async def write(self, lines: Sequence[bytes], now: datetime, *, file: str, size: int) -> tuple[str, int]:
+        self.lines += lines
+        return "own", sum(map(len, self.lines))
+
+    async def files(self) -> list[TelemetryFile]:
+        return []
+
+    async def pack(self, file: TelemetryFile) -> FilePosition | None:
+        return None
+
+    async def swap(self, file: TelemetryFile) -> bool:
+        return False
+
+    async def remove(self, file: TelemetryFile) -> bool:
+        return False
 
 
-CALM = Settings(gateway=GatewaySettings(holdout_share=0.0), router=LearningPolicy(exploration=0.0))
+CALM = Settings(
+    gateway=GatewaySettings(holdout_share=0.0),
+    router=LearningPolicy(exploration=0.0),
+    withholding=WithholdingPolicy(candidate_share=0.0, proven_share=0.0),
+    pace=LearningPace(quiet_s=0.0),
+)
 """Nothing is left to chance."""
 
 
@@ -66,8 +107,12 @@ class Room:
     embedder: HashEmbedder = field(default_factory=HashEmbedder)
     knowledge: MemoryKnowledge = field(default_factory=MemoryKnowledge)
     ledger: MemoryLedger = field(default_factory=MemoryLedger)
-    dataset: ListDataset = field(default_factory=ListDataset)
+    catalog: MemoryCatalog = field(default_factory=MemoryCatalog)
+    event_log: MemoryEventLog = field(default_factory=MemoryEventLog)
+    telemetry: NoTelemetry = field(default_factory=NoTelemetry)
+    folder: Path = Path("no-such-folder")
     lessons: Memory = field(default_factory=Memory)
+    experience: Memory = field(default_factory=Memory)
     models: dict[str, ScriptedModel] = field(default_factory=dict)
     settings: Settings = CALM
     desks: dict[str, VendorDesk] = field(default_factory=dict)
@@ -93,13 +138,28 @@ class Room:
                 ledger=self.ledger,
                 cache=cache_in_memory(self.embedder),
                 lessons=self.lessons,
+                experience=self.experience,
+                learning=self._learning,
                 models=self.models,
                 desks=self.desks,
-                datasets=self.dataset,
                 files=LocalFiles(),
                 clock=self.clock,
                 neighbours={},
             ),
+        )
+
+    @property
+    def _learning(self) -> LearningBackends:
+        return LearningBackends(
+            catalog=self.catalog,
+            agenda=MemoryAgenda(),
+            event_log=self.event_log,
+            annals=MemoryAnnals(self.ledger),
+            telemetry=self.telemetry,
+            own_telemetry=self.telemetry,
+            shelf=self.telemetry,
+            bookmark=Memory(),
+            datasets=JsonlDataset(self.folder / "dataset.jsonl"),
         )
 
     async def teach(self, key: str, text: str, collection: Collection = Collection.PRACTICES, id: str = "p1") -> None:
@@ -107,6 +167,17 @@ class Room:
 
     async def hear(self, query: Query) -> list[AnswerEvent]:
         return await hear(self.house, query)
+
+
+async def learn(house: House) -> dict[str, Mapping[str, int]]:
+    """One whole round of learning; what each step counted. A step that fails fails the test."""
+    counts = {}
+    async with aclosing(house.daemon.run_once()) as events:
+        async for event in events:
+            if isinstance(event, Stepped):
+                assert event.state.error == "", event.state.error
+                counts[event.state.step] = event.counts
+    return counts
 
 
 async def hear(house: House, query: Query) -> list[AnswerEvent]:

@@ -1,7 +1,8 @@
 """The doors of the house: what the flows need from outside, in the words of the domain."""
 
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
@@ -31,8 +32,9 @@ from hybrid_coordinator.domain.knowledge import (
 from hybrid_coordinator.domain.learning import Change, Injection, Learned, LoggedChange, Stage, StepState, Uses
 from hybrid_coordinator.domain.query import Prompt, Spoken
 from hybrid_coordinator.domain.route import ModelCard
-from hybrid_coordinator.domain.telemetry import Event, FilePosition
+from hybrid_coordinator.domain.telemetry import DeadLetter, Event, FilePosition, TelemetrySource
 from hybrid_coordinator.logic.auditing import ArmSums
+from hybrid_coordinator.logic.retention import TelemetryFile
 
 
 class Clock(Protocol):
@@ -407,6 +409,82 @@ class EventLog(Protocol):
         """How many events there are since then (None: ever), by source and kind."""
 
 
+@dataclass(frozen=True, slots=True)
+class TelemetryLine:
+    """A line of a telemetry file, without its end, and where it stands: its first byte (unpacked) and its number.
+
+    `mark` is the same for a file and its copies: a hash of its first line. A line that is longer than an event may be
+    comes cut, and still too long.
+    """
+
+    path: str
+    source: TelemetrySource
+    offset: int
+    number: int
+    content: bytes
+    mark: str
+    file_time: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class TelemetryBatch:
+    """Lines, and how far their files are read with them. `gone` is of files that are there no more.
+
+    `more` says that there is more to read now; `troubles` says of paths why they cannot be read.
+    """
+
+    lines: Sequence[TelemetryLine]
+    positions: Sequence[FilePosition]
+    gone: Sequence[FilePosition] = ()
+    more: bool = False
+    troubles: Mapping[str, str] = field(default_factory=dict)
+
+
+class TelemetryFiles(Protocol):
+    """The telemetry files of other programs, which may be written, rotated, packed and removed at any time."""
+
+    async def read_on(self, positions: Sequence[FilePosition], now: datetime, *, most: int) -> TelemetryBatch:
+        """At most so many lines behind these positions, from every file that has some its share.
+
+        A line without an end is left for later while its file is young. Memory stays flat, however long files and lines
+        are. What cannot be read is passed over and named.
+        """
+
+    async def bury(self, letters: Sequence[DeadLetter]) -> None:
+        """Keep lines that are no events, on disk when this returns. The same letter twice is kept once.
+
+        Raises StorageFull, or another Unavailable.
+        """
+
+
+class OwnTelemetry(Protocol):
+    """The file of the coordinator's own events."""
+
+    async def write(self, lines: Sequence[bytes], now: datetime, *, file: str, size: int) -> tuple[str, int]:
+        """Put whole lines behind what is known to be written, flush them to disk, and say where they are: the file and
+        its size, for the next time.
+
+        `file` and `size` are what the last finished write said; what a broken off one left is replaced. Events of an
+        earlier month are put aside first. Raises StorageFull, or another Unavailable, and adds nothing then.
+        """
+
+
+class TelemetryShelf(Protocol):
+    """The telemetry files as things that take up room."""
+
+    async def files(self) -> list[TelemetryFile]:
+        """All there are, others' and our own."""
+
+    async def pack(self, file: TelemetryFile) -> FilePosition | None:
+        """Write a gzip beside a file, and say how far that is read when the file is read; None if it has changed."""
+
+    async def swap(self, file: TelemetryFile) -> bool:
+        """Put the packed copy in the file's place; False, and everything as it was, if the file has changed."""
+
+    async def remove(self, file: TelemetryFile) -> bool:
+        """Delete a file; False if it has changed."""
+
+
 class Cache(Protocol):
     """Questions with their answers. Everything that returned survives a kill.
 
@@ -466,14 +544,59 @@ class Keepsake(Protocol):
         """Put it in place of what was saved before, all or nothing. Raises Unavailable."""
 
 
+class Annals(Protocol):
+    """The ledger page by page, for those who read much of it. A place is where a record stands in its order."""
+
+    async def successes(
+        self, *, min_value: float, before: int | None = None, limit: int
+    ) -> list[tuple[int, Interaction]]:
+        """Whole answers that were successes of at least that value, newest first, from before a place (None: from the
+        end); each with its place."""
+
+    async def corrected(self, *, before: int | None = None, limit: int) -> list[tuple[int, Correction]]:
+        """Corrections, newest first, from before a place; each with its place."""
+
+    async def preferred(self, *, before: int | None = None, limit: int) -> list[tuple[int, PreferencePair]]:
+        """Pairs, newest first, from before a place; each with its place."""
+
+    async def settled(self, *, since: datetime, after: str = "", limit: int) -> list[Interaction]:
+        """Interactions with an outcome in the order in which it was attached (equal times by id), those attached at
+        `since` only when their id comes behind `after`."""
+
+    async def asked(self, key: int, *, limit: int) -> list[Interaction]:
+        """Interactions that hold a question of this key (`question_key`), newest first."""
+
+
+class DatasetDraft(Protocol):
+    """A dataset in the making. Nobody sees any of it before it is published."""
+
+    async def set_aside(self, rows: Sequence[Payload]) -> None:
+        """Keep rows for later, in order; the first of all is number 0."""
+
+    async def recall(self, numbers: Sequence[int]) -> list[Payload]:
+        """Rows that were set aside, in the order asked."""
+
+    async def write(self, part: str, rows: Sequence[Payload]) -> None:
+        """Add rows to a part, one JSON object a line. The part "" is the dataset itself."""
+
+    async def publish(self, card: Payload, page: str) -> Path:
+        """Put what was written in place of the dataset that is there, with its card and the card as a page for people,
+        and say where it lies.
+
+        The card gets `files`, with the size and SHA-256 of each. All or nothing: a full disk raises StorageFull and
+        leaves the old dataset whole, and a switch that a kill broke off is ended by whoever opens the dataset next. A
+        dataset that differs from the old one in nothing but its card's `made_at` is not written again.
+        """
+
+
 class Datasets(Protocol):
     """Where training data is written to."""
 
-    async def write(self, rows: Sequence[Payload]) -> Path:
-        """Replace the dataset by these rows, one JSON object a line, and say where it lies.
+    def draft(self) -> AbstractAsyncContextManager[DatasetDraft]:
+        """Begin a dataset, one at a time; what is not published by the end is thrown away."""
 
-        All or nothing: a full disk raises StorageFull and leaves the old dataset whole.
-        """
+    async def card(self) -> Payload | None:
+        """The card of the dataset that is there, or None. Raises Damaged when it cannot be read."""
 
 
 class Files(Protocol):

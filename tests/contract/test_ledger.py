@@ -1,15 +1,11 @@
 """What every ledger promises, and what those in SQL promise besides."""
 
-import os
 import re
-import shutil
 import sqlite3
-import subprocess
-import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import closing
 from dataclasses import fields, replace
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import timedelta, timezone
 from functools import partial
 from pathlib import Path
 
@@ -19,24 +15,32 @@ import pytest
 from sqlalchemy import Connection
 
 from hybrid_coordinator.backends.ledger.engines import SCHEMA, open_store
+from hybrid_coordinator.backends.ledger.learning_tables import (
+    changes,
+    events,
+    learned,
+    leases,
+    lineage,
+    positions,
+    steps,
+    written,
+)
 from hybrid_coordinator.backends.ledger.reading import LARGEST_RESULT, LONGEST_CELL
-from hybrid_coordinator.backends.ledger.schema import SINCE_FORM_2, STEPS, upgrade
+from hybrid_coordinator.backends.ledger.schema import SINCE_FORM_2, SINCE_FORM_3, STEPS, add_learning, upgrade
 from hybrid_coordinator.backends.ledger.sql import SqlLedger
+from hybrid_coordinator.backends.ledger.tables import credits, exclusions, interactions, tags
 from hybrid_coordinator.backends.ledger.views import VIEWS, View
 from hybrid_coordinator.domain.interaction import (
     AgentType,
     CacheUse,
     Correction,
     Interaction,
-    Outcome,
     OutcomeKind,
-    PreferencePair,
     Spending,
-    ValueScore,
 )
 from hybrid_coordinator.domain.knowledge import Source
-from hybrid_coordinator.domain.query import Profile, Speciality
-from hybrid_coordinator.domain.route import Route, Target
+from hybrid_coordinator.domain.learning import Arm, Uses
+from hybrid_coordinator.domain.trust import Origin
 from hybrid_coordinator.errors import (
     BadInput,
     Conflict,
@@ -47,70 +51,13 @@ from hybrid_coordinator.errors import (
     Unavailable,
 )
 from hybrid_coordinator.logic.auditing import ArmSums, RatioSums
+from hybrid_coordinator.logic.question_key import question_key
 from hybrid_coordinator.ports import EvidenceRecord, Ledger, PassageRecord
 from hybrid_coordinator.testing import MemoryLedger
+from postgresql import Cluster
+from recorded import BAD, FAILURE, FULL, GOOD, NOON, PAIR, ROUTE, SUCCESS, plain
 
-NOON = datetime(2026, 3, 4, 12, 0, 0, 123456, tzinfo=UTC)
-ROUTE = Route(
-    target=Target.LOCAL_THEN_REMOTE,
-    attempts=("small", "large"),
-    reason="seen before, 92% alike",
-    confidence=0.1 + 0.2,
-    relevance=1 / 3,
-    complexity=7,
-    speciality=Speciality.CODE,
-    profile=Profile.CRITICAL,
-)
-SUCCESS = Outcome(OutcomeKind.SUCCESS, user_feedback=1, iterations=2, copied=True, modified=True)
-FAILURE = Outcome(OutcomeKind.FAILURE, user_feedback=-1)
-GOOD = ValueScore(0.86, {"outcome": 1.0, "feedback": 0.65}, {"outcome": 0.6, "feedback": 0.4})
-BAD = ValueScore(0.2, {"outcome": 0.0, "feedback": 0.5}, {"outcome": 0.6, "feedback": 0.4})
-
-
-def plain(interaction_id: str, *, minute: int = 0) -> Interaction:
-    return Interaction(
-        id=interaction_id,
-        created_at=NOON + timedelta(minutes=minute),
-        query="How is nginx configured?",
-        response="In nixos/nginx.nix.",
-        agent_type=AgentType.LOCAL,
-        model_used="small",
-    )
-
-
-FULL = Interaction(
-    id="full",
-    created_at=NOON,
-    query="Wie spät? 🕰",
-    response="Zwölf.",
-    agent_type=AgentType.REMOTE,
-    model_used="large",
-    context_provided=("p2", "p1"),
-    session_id="s",
-    parent_id="earlier",
-    input_tokens=11,
-    output_tokens=12,
-    tokens_used=23,
-    latency_ms=340,
-    first_token_ms=56,
-    cost=9_000_000_000_000,
-    tokens_saved=78,
-    cost_saved=90,
-    route=ROUTE,
-    tags=("b", "a"),
-    failure="the caller hung up",
-    outcome=SUCCESS,
-    settled_at=NOON + timedelta(seconds=1),
-    value=GOOD,
-    asker="colleague",
-    cache=CacheUse.SEMANTIC,
-    cache_read_tokens=5,
-    cache_write_tokens=6,
-    holdout=True,
-)
-PAIR = PreferencePair(
-    "pair", NOON, "Which port?\x00", "8092", "80\ud800", why="escalation", chosen_id="full", rejected_id="small"
-)
+LEARNING_TABLES = (learned, lineage, changes, leases, steps, events, positions, written)
 
 
 class LedgerContract:
@@ -217,7 +164,16 @@ class LedgerContract:
 
     async def test_corrections_come_back_newest_first(self, ledger: Ledger) -> None:
         first = Correction("c1", NOON, "Which port?", "8092")
-        second = Correction("c2", NOON + timedelta(minutes=1), "Which \x00?", "Q\ud800", -1, "no longer here", ("t",))
+        second = Correction(
+            "c2",
+            NOON + timedelta(minutes=1),
+            "Which \x00?",
+            "Q\ud800",
+            -1,
+            "no longer here",
+            ("t",),
+            origin=Origin.MODEL_INFERENCE,
+        )
         await ledger.correct(first)
         await ledger.correct(second)
 
@@ -388,6 +344,16 @@ class LedgerContract:
 
         assert [arm for arm in arms.values() if arm.cost.units] == []
         assert ever[False].cost.units == 1
+
+    async def test_many_come_back_in_the_order_asked_and_the_unknown_are_passed_over(self, ledger: Ledger) -> None:
+        for one in (plain("i0"), plain("i1"), plain("i2"), FULL):
+            await ledger.append(one)
+
+        found = await ledger.get_all(["i2", "nobody", "full", "i0"])
+
+        assert found == [plain("i2"), FULL, plain("i0")]
+        assert await ledger.get_all([]) == []
+        assert await ledger.get_all([f"i{number}" for number in range(1_200)]) == [plain(f"i{n}") for n in range(3)]
 
     async def test_sources_are_kept_replaced_and_forgotten(self, ledger: Ledger) -> None:
         first = Source("/repo", "a.py", "h1", ("p1", "p2"))
@@ -576,6 +542,7 @@ class SqlLedgerContract(LedgerContract):
         await ledger.append(plain("a"))
         store = open_store(url, {}, 1.0)
         with store.writing.begin() as connection:
+            _take_back_form_3(connection)
             _take_back_form_2(connection)
 
         upgrade(store)
@@ -587,6 +554,30 @@ class SqlLedgerContract(LedgerContract):
         assert await ledger.evidence(limit=9) == [EvidenceRecord(FULL, b"features")]
         table = await ledger.read("SELECT asker, holdout FROM interactions", limit=9, timeout_s=5)
         assert sorted(table.rows) == [("", 0), ("colleague", 1)]
+
+    async def test_data_of_form_2_is_brought_along(self, ledger: SqlLedger, url: str) -> None:
+        since_then = {"similarities": (), "withheld": (), "origin": Origin.MODEL_INFERENCE, "channel": ""}
+        old = replace(FULL, **since_then)  # type: ignore[arg-type]
+        await ledger.append(old)
+        for number in range(5):
+            await ledger.append(replace(old, id=f"i{number}", value=None))
+        await ledger.credit("full", {"p1": 1.0})
+        store = open_store(url, {}, 1.0)
+        with store.writing.begin() as connection:
+            _take_back_form_3(connection)
+
+        upgrade(store)
+        with store.writing.begin() as connection:
+            add_learning(connection)  # which may be taken again on its own result
+
+        store.dispose()
+        assert await ledger.get("full") == old
+        assert await ledger.kin([question_key(old.query)]) == {question_key(old.query): 6}
+        assert [one.id for one in await ledger.tagged("b", since=None, limit=2)] == ["i4", "i3"]
+        assert await ledger.unlearned(limit=9) == [old]
+        assert await ledger.uses(["p1"]) == {"p1": Uses(Arm(1, 1.0, 1.0, 1))}
+        await ledger.append(replace(FULL, id="today's"))
+        assert await ledger.get("today's") == replace(FULL, id="today's")
 
     async def test_a_step_that_fails_leaves_the_data_as_it_was(self, ledger: SqlLedger, url: str) -> None:
         await ledger.append(FULL)
@@ -667,6 +658,12 @@ class SqlLedgerContract(LedgerContract):
             "cache_read_tokens": 5,
             "cache_write_tokens": 6,
             "holdout": 1,
+            "similarities": "[0.30000000000000004,1.0]",
+            "withheld": '["p3"]',
+            "origin": "tool_output_external",
+            "channel": "telemetry:ralph-events",
+            "question_key": question_key("Wie spät? 🕰"),
+            "learned": 0,
         }
 
     async def test_the_other_views_say_what_was_recorded(self, ledger: SqlLedger) -> None:
@@ -674,6 +671,8 @@ class SqlLedgerContract(LedgerContract):
         await ledger.append(plain("a"))
         await ledger.credit("full", {"p1": 1.0})
         await ledger.credit("a", {"p1": 0.5})
+        await ledger.append(plain("without"))
+        await ledger.withhold("without", {"p1": 0.25})
         await ledger.correct(Correction("c1", NOON, "Which port?", "8092", 1, "full", ("t",)))
         await ledger.put_source(Source("/repo", "a.py", "h1", ("p1", "p2")))
         await ledger.prefer(replace(PAIR, prompt="Which port?", rejected="80"))
@@ -684,8 +683,10 @@ class SqlLedgerContract(LedgerContract):
         preferences = await ledger.read("SELECT * FROM preferences", limit=9, timeout_s=5)
 
         moment = "2026-03-04 12:00:00.123456"
-        assert usage.rows == (("p1", 2, 1.5, 0.75),)
-        assert corrections.rows == (("c1", "2026-03-04", moment, "Which port?", "8092", 1, "full", '["t"]'),)
+        assert usage.rows == (("p1", 2, 1.5, 0.75, 1, 0.25),)
+        assert corrections.rows == (
+            ("c1", "2026-03-04", moment, "Which port?", "8092", 1, "full", '["t"]', "direct_user"),
+        )
         assert sources.rows == (("/repo", "a.py", "h1", 2),)
         pair = ("pair", "2026-03-04", moment, "Which port?", "8092", "80", "escalation", "full", "small")
         assert preferences.rows == (pair,)
@@ -857,9 +858,22 @@ def _add_mood(connection: Connection) -> None:
     connection.exec_driver_sql("ALTER TABLE interaction_records ADD COLUMN mood TEXT DEFAULT 'calm'")
 
 
-def _take_back_form_2(connection: Connection) -> None:
+def _take_back_form_3(connection: Connection) -> None:
     for view in VIEWS:
         connection.exec_driver_sql(f"DROP VIEW {view.name}")
+    for table in (tags, exclusions, *LEARNING_TABLES):
+        connection.exec_driver_sql(f"DROP TABLE {table.name}")
+    for index in (*interactions.indexes, *credits.indexes):
+        index.drop(connection)
+    for column in SINCE_FORM_3:
+        connection.exec_driver_sql(f"ALTER TABLE interaction_records DROP COLUMN {column}")
+    connection.exec_driver_sql("ALTER TABLE credit_records DROP COLUMN withheld")
+    connection.exec_driver_sql("ALTER TABLE credit_records DROP COLUMN session")
+    connection.exec_driver_sql("ALTER TABLE correction_records DROP COLUMN origin")
+    connection.exec_driver_sql("DELETE FROM version_records WHERE version > 2")
+
+
+def _take_back_form_2(connection: Connection) -> None:
     for column in SINCE_FORM_2:
         connection.exec_driver_sql(f"ALTER TABLE interaction_records DROP COLUMN {column}")
     for table in ("preference_records", "evidence_records"):
@@ -878,60 +892,6 @@ def documented_columns(view: str) -> tuple[str, ...]:
     """The first column of the table under the heading of the view."""
     section = DOCUMENT.read_text(encoding="utf-8").split(f"\n## `{view}`\n", 1)[1].split("\n## ", 1)[0]
     return tuple(re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE))
-
-
-class Cluster:
-    """A PostgreSQL server of this test run alone, on a socket in a folder of its own."""
-
-    def __init__(self, folder: Path, programs: Path) -> None:
-        self._folder = folder
-        self._programs = programs
-
-    def start(self) -> None:
-        self._run("initdb", "-D", str(self._folder / "data"), "-U", "ledger", "-A", "trust", "-E", "UTF8", "--no-sync")
-        options = f"-c listen_addresses='' -c unix_socket_directories='{self._folder}' -c fsync=off"
-        self._run(
-            "pg_ctl", "-D", str(self._folder / "data"), "-w", "-l", str(self._folder / "log"), "-o", options, "start"
-        )
-
-    def stop(self) -> None:
-        self._run("pg_ctl", "-D", str(self._folder / "data"), "-w", "-m", "immediate", "stop")
-
-    def emptied(self) -> str:
-        """The URL of a database without a ledger."""
-        url = f"postgresql://ledger@/postgres?host={self._folder}"
-        with psycopg.connect(url) as connection:
-            connection.execute(f"DROP SCHEMA IF EXISTS {SCHEMA} CASCADE")
-        return url
-
-    def _run(self, program: str, *arguments: str) -> None:
-        # the server refuses to run as root
-        user = "postgres" if os.geteuid() == 0 else None
-        command = [str(self._programs / program), *arguments]
-        subprocess.run(command, check=True, user=user, cwd=self._folder, stdout=subprocess.DEVNULL, timeout=60)
-
-
-@pytest.fixture(scope="session")
-def cluster() -> Iterator[Cluster]:
-    programs = _postgresql_programs()
-    if programs is None:
-        reason = "PostgreSQL's initdb and pg_ctl are not installed (Debian: apt-get install postgresql)"
-        if os.environ.get("CI"):
-            pytest.fail(reason)
-        pytest.skip(reason)
-    with tempfile.TemporaryDirectory(prefix="ledger-") as folder:
-        if os.geteuid() == 0:
-            shutil.chown(folder, "postgres")
-        cluster = Cluster(Path(folder), programs)
-        cluster.start()
-        yield cluster
-        cluster.stop()
-
-
-def _postgresql_programs() -> Path | None:
-    on_path = shutil.which("pg_ctl")
-    installed = sorted(Path("/usr/lib/postgresql").glob("*/bin/pg_ctl"))
-    return Path(on_path).parent if on_path else installed[-1].parent if installed else None
 
 
 class TestMemory(LedgerContract):
@@ -953,7 +913,12 @@ class TestSqlite(SqlLedgerContract):
         ledger = await SqlLedger.open(f"sqlite:///{path}")
 
         since_then = {"asker": "", "cache": CacheUse.NONE, "cache_read_tokens": 0, "cache_write_tokens": 0}
-        assert await ledger.get("full") == replace(FULL, **since_then, holdout=False)  # type: ignore[arg-type]
+        learning = {"similarities": (), "withheld": (), "origin": Origin.MODEL_INFERENCE, "channel": ""}
+        old = replace(FULL, **since_then, **learning, holdout=False)  # type: ignore[arg-type]
+        assert await ledger.get("full") == old
+        assert await ledger.tagged("a", since=None, limit=9) == [old]
+        assert await ledger.kin([question_key(FULL.query)]) == {question_key(FULL.query): 1}
+        assert await ledger.unlearned(limit=9) == [old]
         assert await ledger.corrections(limit=9) == [Correction("c1", NOON, "Which port?", "8092", 1, "full", ("t",))]
         assert await ledger.sources("/repo") == [Source("/repo", "a.py", "h1", ("p1", "p2"))]
         assert await ledger.credit("full", {"p1": 1.0}) == {"p1": PassageRecord(1, 1.0)}

@@ -18,9 +18,14 @@ import anyio
 import pytest
 
 from hybrid_coordinator.backends.ledger.engines import open_store
+from hybrid_coordinator.backends.ledger.records import Records
 from hybrid_coordinator.backends.ledger.sql import SqlLedger
 from hybrid_coordinator.backends.ledger.writer import Writer
 from hybrid_coordinator.domain.interaction import AgentType, Interaction
+from hybrid_coordinator.domain.knowledge import Collection, Draft
+from hybrid_coordinator.domain.learning import Learned, Stage
+from hybrid_coordinator.domain.telemetry import Event, FilePosition, TelemetrySource
+from hybrid_coordinator.domain.trust import Origin
 from hybrid_coordinator.errors import Damaged, SettingError, StorageFull, StoreBusy
 
 ONE = Interaction(
@@ -31,6 +36,24 @@ ONE = Interaction(
     agent_type=AgentType.LOCAL,
     model_used="small",
 )
+
+ITEM = Learned(
+    id="s",
+    stage=Stage.CANDIDATE,
+    draft=Draft("s", Collection.SKILLS, "how to", "do", {"skill_name": "s"}),
+    origin=Origin.DIRECT_USER,
+    learned_from=("one",),
+    strategy="extractive",
+    created_at=ONE.created_at,
+    changed_at=ONE.created_at,
+)
+POSITION = FilePosition("/logs/a.jsonl", 1, 2, "abc", 64, 0)
+
+
+def event(name: str) -> Event:
+    """One that holds an interaction."""
+    return Event(name, TelemetrySource.RALPH, "task_completed", ONE.created_at, {}, replace(ONE, id=name))
+
 
 DEADLINE_S = 30.0
 
@@ -57,6 +80,31 @@ async def main():
         for writer in range(4):
             group.start_soon(append_one_by_one, ledger, writer, int(sys.argv[3]))
     await ledger.aclose()
+
+
+anyio.run(main)
+"""
+
+LEARN_FOR_EVER = """
+import sys
+from dataclasses import replace
+from itertools import count
+
+import anyio
+
+from hybrid_coordinator.backends.ledger.records import Records
+from hybrid_coordinator.domain.learning import Change
+from faults.test_ledger_faults import ITEM, POSITION, ONE, event
+
+
+async def main():
+    records = await Records.open(sys.argv[1])
+    for number in count():
+        item = replace(ITEM, id=f"s{number}", draft=replace(ITEM.draft, id=f"s{number}"))
+        events = [event(f"{number}-{n}") for n in range(20)]
+        await records.events.take_in(events, [replace(POSITION, offset=20 * number + 20)])
+        await records.catalog.apply([Change(item.id, "learn", None, item, "extract")], ONE.created_at)
+        print(item.id, flush=True)
 
 
 anyio.run(main)
@@ -305,6 +353,27 @@ async def test_every_acknowledged_record_survives_a_kill(path: Path) -> None:
     assert len(acknowledged) >= 500
     assert set(acknowledged) <= set(kept)
     assert all(replace(one, id="one") == ONE for one in kept.values())
+
+
+async def test_a_kill_leaves_events_positions_and_the_chain_of_changes_in_step(path: Path) -> None:
+    with running(LEARN_FOR_EVER, f"sqlite:///{path}") as learner:
+        acknowledged = read_lines(learner, 40)
+        learner.kill()
+        acknowledged += read_lines(learner, 1_000_000)
+
+    records = await Records.open(f"sqlite:///{path}")
+    position = (await records.events.positions())[0].offset
+    tally = await records.events.tally(None)
+    kept = await records.catalog.browse(limit=1_000_000)
+    broken = await records.catalog.check_log()
+    interactions = await records.ledger.recent(limit=1_000_000)
+    log = await records.catalog.log(limit=1_000_000)
+    await records.aclose()
+
+    assert len(acknowledged) >= 40
+    assert set(acknowledged) <= {item.id for item in kept}
+    assert sum(tally.values()) == position == len(interactions)
+    assert (broken, len(log)) == (None, len(kept))
 
 
 async def test_two_processes_append_to_one_ledger(path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from hybrid_coordinator.app.folder import SERVER_FILE, own_folder
 from hybrid_coordinator.app.house import Backends, House
+from hybrid_coordinator.app.learning import LearningBackends
 from hybrid_coordinator.app.models import default_model_path, pull_model
 from hybrid_coordinator.app.opening import open_embedder, open_house, rebuild_knowledge
 
@@ -9,6 +10,7 @@ __all__ = [
     "SERVER_FILE",
     "Backends",
     "House",
+    "LearningBackends",
     "default_model_path",
     "open_embedder",
     "open_house",

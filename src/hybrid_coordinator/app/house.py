@@ -3,21 +3,26 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from hybrid_coordinator.app.learning import Learning, LearningBackends
+from hybrid_coordinator.daemon import Daemon
 from hybrid_coordinator.domain.interaction import Interaction
 from hybrid_coordinator.domain.query import Query
 from hybrid_coordinator.domain.route import Location, ModelCard
 from hybrid_coordinator.errors import BadInput, ModelUnavailable
-from hybrid_coordinator.flows import answer, datasets
+from hybrid_coordinator.flows import answer
 from hybrid_coordinator.flows.account import Bookkeeper
 from hybrid_coordinator.flows.answer import Answerer, AnswerPolicy
 from hybrid_coordinator.flows.augment import Augmenter
 from hybrid_coordinator.flows.budgets import Budgets
 from hybrid_coordinator.flows.caching import SemanticCache
 from hybrid_coordinator.flows.closing import Closer
+from hybrid_coordinator.flows.datasets import Exported
 from hybrid_coordinator.flows.deciding import Decider
 from hybrid_coordinator.flows.digesting import Digester
 from hybrid_coordinator.flows.ensemble_voice import with_ensemble
+from hybrid_coordinator.flows.experience import Experience
 from hybrid_coordinator.flows.feedback import Feedback
+from hybrid_coordinator.flows.filling import Filler, FillPolicy
 from hybrid_coordinator.flows.health import Check, Health, check_health
 from hybrid_coordinator.flows.history import History
 from hybrid_coordinator.flows.importing import Importer
@@ -32,9 +37,11 @@ from hybrid_coordinator.flows.search import Searcher
 from hybrid_coordinator.flows.sessions import Sessions
 from hybrid_coordinator.flows.shadowing import Shadows
 from hybrid_coordinator.flows.switchboard import Switchboard, VendorDesk
+from hybrid_coordinator.flows.traffic import Traffic
 from hybrid_coordinator.flows.watching import WatchedKnowledge
 from hybrid_coordinator.logic.pricing import find_price
-from hybrid_coordinator.ports import Cache, Clock, Datasets, Embedder, Files, Keepsake, Knowledge, Ledger, Model
+from hybrid_coordinator.logic.usefulness import UsefulnessPolicy
+from hybrid_coordinator.ports import Cache, Catalog, Clock, Embedder, Files, Keepsake, Knowledge, Ledger, Model
 from hybrid_coordinator.settings import Settings
 
 
@@ -47,9 +54,10 @@ class Backends:
     ledger: Ledger
     cache: Cache
     lessons: Keepsake
+    experience: Keepsake
+    learning: LearningBackends
     models: Mapping[str, Model]
     desks: Mapping[str, VendorDesk]
-    datasets: Datasets
     files: Files
     clock: Clock
     neighbours: Mapping[str, Check]
@@ -64,13 +72,17 @@ class House:
         self.ledger = backends.ledger
         self.clock = backends.clock
         self.models = with_ensemble(backends.models, self.embedder)
-        self._datasets = backends.datasets
         self._neighbours = backends.neighbours
         self.cache = SemanticCache(backends.cache, self.embedder, self.clock, settings.cache)
         self.knowledge: Knowledge = WatchedKnowledge(backends.knowledge, self.cache)
         self.budgets = Budgets(self.ledger, self.clock, settings.budget)
         self.history = History(self.ledger, self.knowledge, self.embedder)
-        self.augmenter = Augmenter(self.embedder, self.knowledge, self.history, settings.grounding)
+        self.experience = Experience(
+            self.ledger, backends.experience, settings.grounding, UsefulnessPolicy(), settings.silence
+        )
+        self.augmenter = Augmenter(self.embedder, self.knowledge, self.history, settings.grounding, self.experience)
+        self.traffic = Traffic()
+        self.learning = self._wire_learning(backends)
         router = LearnedRouter(self.embedder, settings.router)
         self.lessons = Lessons(router, self.ledger, backends.lessons, settings.routing, settings.router)
         recalls = Recalls(self.cache)
@@ -79,7 +91,10 @@ class House:
         self.shadows = Shadows(recalls, self.cache, self.answerer)
         self.searcher = Searcher(self.augmenter, self.ledger, self.answerer)
         self.feedback = self._wire_feedback()
-        self.indexer = Indexer(backends.files, self.knowledge, self.embedder, self.ledger, self.clock)
+        self.filler = self._wire_filler()
+        self.indexer = Indexer(
+            backends.files, self.knowledge, self.embedder, self.ledger, self.clock, settings.provenance
+        )
         self.importer = Importer(backends.files, self.knowledge, self.embedder, self.clock)
         self.reporter = Reporter(
             self.ledger, self.knowledge, self.clock, settings.scoring.high_value_threshold, budgets=self.budgets
@@ -93,6 +108,46 @@ class House:
         """Read what must be known before the first question."""
         await self.budgets.open()
         await self.lessons.open()
+        await self.experience.open()
+
+    @property
+    def catalog(self) -> Catalog:
+        """What was learned."""
+        return self.learning.catalog
+
+    @property
+    def daemon(self) -> Daemon:
+        """Who learns."""
+        return self.learning.daemon
+
+    def _wire_learning(self, backends: Backends) -> Learning:
+        return Learning(
+            self.settings,
+            backends.learning,
+            ledger=self.ledger,
+            knowledge=self.knowledge,
+            embedder=self.embedder,
+            cache=self.cache,
+            experience=self.experience,
+            models=backends.models,
+            files=backends.files,
+            clock=self.clock,
+            traffic=self.traffic,
+            name=self.clock.new_id(),
+        )
+
+    def _wire_filler(self) -> Filler:
+        return Filler(
+            self.learning.gaps,
+            self.learning.proposer,
+            self.answer_whole,
+            self.feedback.settle,
+            self.ledger,
+            self.knowledge,
+            self.embedder,
+            [model.card for model in self.models.values()],
+            FillPolicy(),
+        )
 
     def _wire_answerer(self, recalls: Recalls) -> Answerer:
         settings, reference = self.settings, reference_card(self.settings)
@@ -114,7 +169,7 @@ class House:
             Closer(bookkeeper, self._recorder, self.ledger, self.cache, sessions, self.lessons, recalls, self.clock),
             self.ledger,
             self.clock,
-            AnswerPolicy(settings.grounding, settings.validation, settings.gateway.check_local),
+            AnswerPolicy(settings.grounding, settings.validation, settings.gateway.check_local, settings.withholding),
         )
 
     def _wire_feedback(self) -> Feedback:
@@ -127,6 +182,8 @@ class House:
             self.settings.scoring,
             cache=self.cache,
             lessons=self.lessons,
+            teacher=self.learning.teacher,
+            news=self.daemon.note_news,
             extract_patterns=self.settings.learning.pattern_extraction,
         )
 
@@ -135,11 +192,9 @@ class House:
         _, interaction = await answer.answer_whole(self.answerer, query)
         return interaction
 
-    async def export_dataset(self) -> datasets.Exported:
+    async def export_dataset(self) -> Exported:
         """Write the fine-tuning dataset."""
-        return await datasets.export_dataset(
-            self.ledger, self._datasets, high_value=self.settings.scoring.high_value_threshold
-        )
+        return await self.learning.exporter.export()
 
     async def check_model(self, name: str) -> tuple[bool, str]:
         """Whether a model would take a prompt now, and a word about it."""

@@ -8,8 +8,19 @@ from urllib.parse import quote
 
 import anyio
 
-from hybrid_coordinator.app.folder import CACHE_FILE, KNOWLEDGE_FOLDER, LEDGER_FILE, ROUTER_FILE, own_folder
+from hybrid_coordinator.app.folder import (
+    BOOKMARK_FILE,
+    CACHE_FILE,
+    DEAD_LETTER_FILE,
+    EXPERIENCE_FILE,
+    KNOWLEDGE_FOLDER,
+    LEDGER_FILE,
+    ROUTER_FILE,
+    TELEMETRY_FOLDER,
+    own_folder,
+)
 from hybrid_coordinator.app.house import Backends, House
+from hybrid_coordinator.app.learning import LearningBackends
 from hybrid_coordinator.app.models import open_models
 from hybrid_coordinator.app.vendors import open_desks
 from hybrid_coordinator.backends.cache.sqlite import SqliteCache
@@ -23,11 +34,21 @@ from hybrid_coordinator.backends.http import open_client
 from hybrid_coordinator.backends.keepsake import FileKeepsake
 from hybrid_coordinator.backends.knowledge.edge import EdgeKnowledge
 from hybrid_coordinator.backends.knowledge.rebuild import Progress, rebuild
+from hybrid_coordinator.backends.ledger.agenda import SqlAgenda
+from hybrid_coordinator.backends.ledger.annals import SqlAnnals
+from hybrid_coordinator.backends.ledger.catalog import SqlCatalog
+from hybrid_coordinator.backends.ledger.database import Database
+from hybrid_coordinator.backends.ledger.event_log import SqlEventLog
 from hybrid_coordinator.backends.ledger.sql import SqlLedger
 from hybrid_coordinator.backends.neighbours import http_check, tcp_check
+from hybrid_coordinator.backends.telemetry.finding import Whereabouts
+from hybrid_coordinator.backends.telemetry.own_file import OwnTelemetryFile
+from hybrid_coordinator.backends.telemetry.shelf import TelemetryFolders
+from hybrid_coordinator.backends.telemetry.tailing import TailedFiles
 from hybrid_coordinator.domain.knowledge import EmbedderIdentity
 from hybrid_coordinator.errors import BadInput, CoordinatorError
 from hybrid_coordinator.flows.health import Check
+from hybrid_coordinator.logic.telemetry_places import read_places
 from hybrid_coordinator.ports import Embedder, Knowledge
 from hybrid_coordinator.settings import Settings
 
@@ -57,6 +78,8 @@ async def open_house(settings: Settings, *, keep_up: bool = False) -> AsyncItera
                     group.start_soon(house.history.keep_tidy)
                     group.start_soon(house.shadows.keep_up)
                     group.start_soon(house.lessons.keep_up)
+                    if settings.pace.enabled:
+                        group.start_soon(house.daemon.keep_up)
                 else:
                     await _file_the_rest(house)  # of a process that was killed
                 try:
@@ -72,9 +95,11 @@ async def _refill(house: House) -> None:
 
     Files are not read here, but forgotten, so that the next index run takes them in again.
     """
+    if not any((await house.catalog.counts()).values()):
+        await house.learning.teacher.adopt()
     if not any((await house.knowledge.counts()).values()):
         await house.ledger.forget_copies()
-        await house.feedback.restore_corrections()
+        await house.learning.publisher.restore()
 
 
 async def _file_the_rest(house: House) -> None:
@@ -86,8 +111,8 @@ async def _file_the_rest(house: House) -> None:
 
 async def _open_backends(settings: Settings, folder: Path, stack: AsyncExitStack) -> Backends:
     clock = SystemClock()
-    ledger = await _open_ledger(settings, folder)
-    stack.push_async_callback(ledger.aclose)
+    database = await _open_database(settings, folder)
+    stack.push_async_callback(database.aclose)
     embedder = RememberingEmbedder(open_embedder(settings))
     stack.push_async_callback(embedder.aclose)
     knowledge = await _open_knowledge(settings, folder, embedder)
@@ -100,22 +125,39 @@ async def _open_backends(settings: Settings, folder: Path, stack: AsyncExitStack
     return Backends(
         embedder=embedder,
         knowledge=knowledge,
-        ledger=ledger,
+        ledger=SqlLedger(database),
         cache=cache,
         lessons=FileKeepsake(folder / ROUTER_FILE),
+        experience=FileKeepsake(folder / EXPERIENCE_FILE),
+        learning=_learning_backends(settings, folder, database),
         models=models,
         desks=open_desks(settings, stack),
-        datasets=JsonlDataset(settings.learning.finetune_data_path.expanduser()),
         files=LocalFiles(),
         clock=clock,
         neighbours=_open_neighbours(settings),
     )
 
 
-async def _open_ledger(settings: Settings, folder: Path) -> SqlLedger:
+def _learning_backends(settings: Settings, folder: Path, database: Database) -> LearningBackends:
+    own = OwnTelemetryFile(folder / TELEMETRY_FOLDER)
+    whereabouts = Whereabouts(read_places(settings.telemetry.paths), own.path)
+    return LearningBackends(
+        catalog=SqlCatalog(database),
+        agenda=SqlAgenda(database),
+        event_log=SqlEventLog(database),
+        annals=SqlAnnals(database),
+        telemetry=TailedFiles(whereabouts, folder / DEAD_LETTER_FILE, settings.telemetry),
+        own_telemetry=own,
+        shelf=TelemetryFolders(whereabouts),
+        bookmark=FileKeepsake(folder / BOOKMARK_FILE),
+        datasets=JsonlDataset(settings.learning.finetune_data_path.expanduser()),
+    )
+
+
+async def _open_database(settings: Settings, folder: Path) -> Database:
     storage = settings.storage
     if not storage.postgres_host:
-        return await SqlLedger.open(f"sqlite:///{folder / LEDGER_FILE}")
+        return await Database.open(f"sqlite:///{folder / LEDGER_FILE}")
     user = f"{quote(storage.postgres_user, safe='')}:{quote(storage.postgres_password.reveal, safe='')}"
     url = f"postgresql+psycopg://{user}@{storage.postgres_host}:{storage.postgres_port}/{storage.postgres_db}"
     tls = {
@@ -124,7 +166,7 @@ async def _open_ledger(settings: Settings, folder: Path) -> SqlLedger:
         "sslcert": storage.postgres_sslcert,
         "sslkey": storage.postgres_sslkey,
     }
-    return await SqlLedger.open(url, connect_args={name: value for name, value in tls.items() if value})
+    return await Database.open(url, connect_args={name: value for name, value in tls.items() if value})
 
 
 def open_embedder(settings: Settings) -> Embedder:

@@ -138,7 +138,7 @@ class Spending:
 
 @dataclass(frozen=True, slots=True)
 class Correction:
-    """What a person says the right answer would have been. `rating` is -1, 0 or 1."""
+    """What somebody says the right answer would have been. `rating` is -1, 0 or 1; `origin` says whose word it is."""
 
     id: str
     created_at: datetime
@@ -147,6 +147,7 @@ class Correction:
     rating: int = 0
     interaction_id: str | None = None
     tags: tuple[str, ...] = ()
+    origin: Origin = Origin.DIRECT_USER
 
 
 @dataclass(frozen=True, slots=True)

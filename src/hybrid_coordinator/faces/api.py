@@ -16,6 +16,8 @@ from hybrid_coordinator.errors import BadInput, CoordinatorError, NotFound
 from hybrid_coordinator.faces import shapes
 from hybrid_coordinator.faces.events import encode_event
 from hybrid_coordinator.faces.failures import error_body, failure_of
+from hybrid_coordinator.faces.gap_operations import encode_filling, fill
+from hybrid_coordinator.faces.gap_shapes import FillRequest
 from hybrid_coordinator.faces.guard import MAX_BODY, BodyTooLarge, too_large
 from hybrid_coordinator.faces.index_events import encode_index_run
 from hybrid_coordinator.faces.learning_operations import encode_learning, learn
@@ -55,6 +57,7 @@ class Api:
             Route("/metrics", self.metrics),
             *(Route(path, self._alias(name), methods=["POST"]) for path, name in ALIASES.items()),
             Route("/api/learn", self.learn, methods=["POST"]),
+            Route("/api/fill_gap", self.fill_gap, methods=["POST"]),
             Route("/api/index", self.index, methods=["POST"]),
             Route("/api/import", self.import_answers, methods=["POST"]),
             Route("/api/{operation}", self.call, methods=["GET", "POST"]),
@@ -91,6 +94,11 @@ class Api:
         """A round of learning; the progress comes as one JSON object a line."""
         parsed = parse_fields(LearningProcessRequest, "learn", await _read_json(request))
         return StreamingResponse(_lines(encode_learning(learn(self._house, parsed))), media_type=NDJSON)
+
+    async def fill_gap(self, request: Request) -> Response:
+        """Fill a gap; the progress comes as one JSON object a line."""
+        parsed = parse_fields(FillRequest, "fill_gap", await _read_json(request))
+        return StreamingResponse(_lines(encode_filling(fill(self._house, parsed))), media_type=NDJSON)
 
     def _alias(self, name: str) -> Callable[[Request], Awaitable[Response]]:
         operation = OPERATIONS[name]

@@ -12,6 +12,8 @@ from hybrid_coordinator.errors import Unavailable
 from hybrid_coordinator.faces import shapes
 from hybrid_coordinator.faces.events import encode_event
 from hybrid_coordinator.faces.failures import error_from
+from hybrid_coordinator.faces.gap_operations import encode_filling, fill
+from hybrid_coordinator.faces.gap_shapes import FillRequest
 from hybrid_coordinator.faces.index_events import encode_index_run
 from hybrid_coordinator.faces.learning_operations import encode_learning, learn
 from hybrid_coordinator.faces.learning_shapes import LearningProcessRequest
@@ -41,6 +43,9 @@ class Client(Protocol):
     def learn(self, fields: dict[str, Any]) -> AsyncGenerator[dict[str, Any], None]:
         """The events of a round of learning."""
 
+    def fill_gap(self, fields: dict[str, Any]) -> AsyncGenerator[dict[str, Any], None]:
+        """The events of filling a gap."""
+
 
 class HouseClient:
     """Asks a house in this process."""
@@ -69,6 +74,9 @@ class HouseClient:
     def learn(self, fields: dict[str, Any]) -> AsyncGenerator[dict[str, Any], None]:
         return encode_learning(learn(self._house, parse_fields(LearningProcessRequest, "learn", fields)))
 
+    def fill_gap(self, fields: dict[str, Any]) -> AsyncGenerator[dict[str, Any], None]:
+        return encode_filling(fill(self._house, parse_fields(FillRequest, "fill_gap", fields)))
+
 
 class ServerClient:
     """Asks a running server."""
@@ -94,6 +102,9 @@ class ServerClient:
 
     def learn(self, fields: dict[str, Any]) -> AsyncGenerator[dict[str, Any], None]:
         return self._stream("/api/learn", fields)
+
+    def fill_gap(self, fields: dict[str, Any]) -> AsyncGenerator[dict[str, Any], None]:
+        return self._stream("/api/fill_gap", fields)
 
     async def _stream(self, path: str, fields: dict[str, Any]) -> AsyncGenerator[dict[str, Any], None]:
         headers = JSON | {"Accept": "application/x-ndjson"}

@@ -18,6 +18,7 @@ from hybrid_coordinator.domain.query import Preference, Profile, Query
 from hybrid_coordinator.errors import BadInput
 from hybrid_coordinator.flows.answer import answer_whole
 from hybrid_coordinator.flows.reports import Report
+from hybrid_coordinator.flows.teaching import Lesson
 from hybrid_coordinator.settings import Settings, load_settings
 
 WORKFLOW_COLLECTIONS = (Collection.ERRORS, Collection.SKILLS, Collection.PRACTICES)
@@ -102,7 +103,7 @@ class HybridWorkflow:
 
     def teach(self, query: str, correction: str) -> str:
         """Say what the answer to a query should have been; the id of the passage that holds it now."""
-        return self._portal.call(self._house.feedback.correct, query, correction)[1].id
+        return self._portal.call(self._house.learning.teacher.correct, Lesson(query, correction)).id
 
     def update_outcome(self, interaction_id: str, outcome: str, user_feedback: int | None = None) -> float:
         """Say what became of an answer (success, partial, failure); its value score."""

@@ -27,6 +27,7 @@ from mcp.types import (
     Tool,
     ToolAnnotations,
 )
+from pydantic import BaseModel
 
 from hybrid_coordinator import __version__
 from hybrid_coordinator.app import House
@@ -134,7 +135,7 @@ def find_tool(name: str) -> Operation:
 async def run_tool(house: House, operation: Operation, arguments: Mapping[str, Any]) -> CallToolResult:
     """Parse, run, show. Whatever goes wrong comes back as a result that an agent can read and act on."""
     try:
-        result = await operation.run(house, parse_request(operation, arguments))
+        result = await operation.run(house, _by_agent(parse_request(operation, arguments)))
     except CoordinatorError as error:
         return _failed(error)
     except Exception as error:
@@ -142,6 +143,11 @@ async def run_tool(house: House, operation: Operation, arguments: Mapping[str, A
         return _failed(error)
     content = fit(result.model_dump(mode="json"))
     return CallToolResult(content=[_text(json.dumps(content, ensure_ascii=False))], structured_content=content)
+
+
+def _by_agent(request: BaseModel) -> BaseModel:
+    """What a tool is told is an agent's word: nobody here can know what it has read."""
+    return request.model_copy(update={"told_by": "agent"}) if "told_by" in type(request).model_fields else request
 
 
 def _failed(error: Exception) -> CallToolResult:

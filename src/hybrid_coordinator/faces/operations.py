@@ -6,12 +6,18 @@ from hybrid_coordinator.domain.interaction import Outcome
 from hybrid_coordinator.domain.knowledge import CONTEXT_COLLECTIONS, SearchMode
 from hybrid_coordinator.domain.query import Query, Wishes
 from hybrid_coordinator.domain.route import Location
+from hybrid_coordinator.domain.trust import Origin
 from hybrid_coordinator.faces import shapes
 from hybrid_coordinator.faces.cache_operations import cache_entries, cache_test, purge_cache
+from hybrid_coordinator.faces.experiment_operations import EXPERIMENT_OPERATIONS
+from hybrid_coordinator.faces.gap_operations import GAP_OPERATIONS
+from hybrid_coordinator.faces.learned_operations import LEARNED_OPERATIONS
+from hybrid_coordinator.faces.learning_operations import LEARNING_OPERATIONS
 from hybrid_coordinator.faces.operation import Operation
 from hybrid_coordinator.flows.feedback import Track
 from hybrid_coordinator.flows.reports import Report
 from hybrid_coordinator.flows.search import RoutedQuery, check_limit
+from hybrid_coordinator.flows.teaching import Lesson
 
 
 async def augment_query(house: House, request: shapes.AugmentQueryRequest) -> shapes.AugmentQueryResult:
@@ -49,7 +55,7 @@ async def update_outcome(house: House, request: shapes.UpdateOutcomeRequest) -> 
         copied=request.copied_to_clipboard,
         modified=request.modified_response,
     )
-    settled = await house.feedback.settle(request.interaction_id, outcome)
+    settled = await house.feedback.settle(request.interaction_id, outcome, edited=request.edited_response)
     return shapes.UpdateOutcomeResult(
         interaction_id=request.interaction_id,
         outcome=request.outcome,
@@ -100,21 +106,32 @@ def _show_routed(found: RoutedQuery) -> shapes.RouteQueryResult:
 
 
 async def learning_feedback(house: House, request: shapes.LearningFeedbackRequest) -> shapes.LearningFeedbackResult:
-    kept, draft = await house.feedback.correct(
-        request.query,
-        request.correction,
-        rating=request.rating,
-        interaction_id=request.interaction_id,
-        tags=tuple(request.tags),
+    item = await house.learning.teacher.correct(
+        Lesson(
+            request.query,
+            request.correction,
+            request.rating,
+            request.interaction_id,
+            tuple(request.tags),
+            Origin.MODEL_INFERENCE if request.told_by == "agent" else Origin.DIRECT_USER,
+        )
     )
-    return shapes.LearningFeedbackResult(feedback_id=kept.id, collection=draft.collection, passage_id=draft.id)
+    return shapes.LearningFeedbackResult(
+        feedback_id=item.id, collection=item.draft.collection, passage_id=item.id, stage=item.stage
+    )
 
 
 async def generate_training_data(
     house: House, _request: shapes.GenerateTrainingDataRequest
 ) -> shapes.GenerateTrainingDataResult:
     exported = await house.export_dataset()
-    return shapes.GenerateTrainingDataResult(dataset_path=str(exported.dataset_path), examples=exported.rows)
+    return shapes.GenerateTrainingDataResult(
+        dataset_path=str(exported.dataset_path),
+        examples=exported.rows,
+        preference_pairs=exported.pairs,
+        splits=dict(exported.splits),
+        content_hash=exported.content_hash,
+    )
 
 
 async def search_context(house: House, request: shapes.SearchContextRequest) -> shapes.SearchContextResult:
@@ -389,6 +406,10 @@ OPERATIONS: dict[str, Operation] = {
             shapes.SearchResult,
             search,
         ),
+        *EXPERIMENT_OPERATIONS,
+        *GAP_OPERATIONS,
+        *LEARNED_OPERATIONS,
+        *LEARNING_OPERATIONS,
         Operation(
             "tidy",
             "Build search indexes and reclaim space. May take a minute after much was added; searches go on meanwhile.",

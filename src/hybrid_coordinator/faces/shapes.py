@@ -7,10 +7,12 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic.json_schema import SkipJsonSchema
 
 from hybrid_coordinator.domain.caching import CacheEntry
 from hybrid_coordinator.domain.interaction import AgentType, Interaction, OutcomeKind, ValueScore
 from hybrid_coordinator.domain.knowledge import Collection, Passage
+from hybrid_coordinator.domain.learning import Stage
 from hybrid_coordinator.domain.query import Preference, Profile
 from hybrid_coordinator.domain.route import Route
 from hybrid_coordinator.logic.auditing import Audit, Estimate
@@ -174,12 +176,16 @@ class LearningFeedbackRequest(Request):
     rating: Feedback = Field(0, description="-1 bad, 0 neutral, 1 good: of the correction.")
     interaction_id: str | None = Field(None, description="The answer that is corrected.")
     tags: list[str] = Field([], description="Labels.")
+    told_by: SkipJsonSchema[Literal["person", "agent"]] = Field(
+        "person", description="Whose word it is. What comes by MCP is an agent's, whatever it says."
+    )
 
 
 class LearningFeedbackResult(Result):
     feedback_id: str
     collection: Collection
     passage_id: str
+    stage: Stage = Field(description="A person's word is proven; an agent's is a candidate, or waits for a person.")
 
 
 class GenerateTrainingDataRequest(Request):
@@ -189,6 +195,9 @@ class GenerateTrainingDataRequest(Request):
 class GenerateTrainingDataResult(Result):
     dataset_path: str
     examples: int
+    preference_pairs: int
+    splits: dict[str, int] = Field(description="How many rows are in each part.")
+    content_hash: str
 
 
 class SearchContextRequest(Request):

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from hybrid_coordinator.domain.interaction import AgentType, CacheUse, Interaction
+from hybrid_coordinator.domain.knowledge import Passage
 from hybrid_coordinator.domain.query import (
     Completion,
     Delta,
@@ -17,13 +18,19 @@ from hybrid_coordinator.domain.query import (
     Verbatim,
 )
 from hybrid_coordinator.domain.route import Location, ModelCard
+from hybrid_coordinator.domain.trust import Origin
 from hybrid_coordinator.flows.deciding import Decision
 from hybrid_coordinator.flows.digesting import Digest
 from hybrid_coordinator.flows.lessons import REJECTED
+from hybrid_coordinator.logic.grounding import Grounding
 from hybrid_coordinator.logic.pricing import price_usage
+from hybrid_coordinator.logic.provenance import answer_origin
 from hybrid_coordinator.logic.redaction import redact
 from hybrid_coordinator.logic.tokens import estimate_tokens
 from hybrid_coordinator.ports import Clock
+
+CHANNEL = "answer"
+"""By which way what is answered here comes into the ledger."""
 
 Told = Delta | Thought | ToolCall | Verbatim
 
@@ -40,7 +47,11 @@ class Discarded:
 
 @dataclass(slots=True)
 class Account:
-    """One answer, from the question to the record. `doubtful` says that it was told although it was not trusted."""
+    """One answer, from the question to the record. `doubtful` says that it was told although it was not trusted.
+
+    `shown` are the passages in its prompt and `withheld` the one that, by chance, is not; `grounded_on` are the ids of
+    what it rests on. `earlier` are the origins of what it was made of besides: answers before it, or the one recalled.
+    """
 
     id: str
     started: float
@@ -51,11 +62,20 @@ class Account:
     first_word: float | None = None
     card: ModelCard | None = None
     grounded_on: tuple[str, ...] = ()
+    shown: tuple[Passage, ...] = ()
+    withheld: tuple[str, ...] = ()
+    earlier: tuple[Origin, ...] = ()
     prompt: Prompt | None = None
     finished: Finished | None = None
     discarded: list[Discarded] = field(default_factory=list)
     doubtful: bool = False
     failure: str | None = None
+
+    def ground(self, grounding: Grounding) -> None:
+        """Keep what the next model's prompt rests on."""
+        self.shown = grounding.passages
+        self.grounded_on = tuple(passage.id for passage in grounding.passages)
+        self.withheld = (grounding.withheld.id,) if grounding.withheld else ()
 
     @property
     def text(self) -> str:
@@ -119,6 +139,10 @@ class Bookkeeper:
             agent_type=AgentType.LOCAL,
             model_used="",
             context_provided=account.grounded_on,
+            similarities=tuple(passage.similarity for passage in account.shown),
+            withheld=account.withheld,
+            origin=answer_origin(account.query, account.shown, account.earlier),
+            channel=CHANNEL,
             session_id=account.query.session_id,
             input_tokens=usage.input_tokens,
             output_tokens=usage.output_tokens,

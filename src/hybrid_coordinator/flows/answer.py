@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import anyio
 
@@ -16,19 +16,20 @@ from hybrid_coordinator.domain.answer import (
     Routed,
 )
 from hybrid_coordinator.domain.interaction import Interaction
-from hybrid_coordinator.domain.knowledge import Passage
 from hybrid_coordinator.domain.query import Completion, Delta, Finished, Prompt, Query, Role, Turn
 from hybrid_coordinator.domain.route import Location
-from hybrid_coordinator.errors import CoordinatorError, ModelUnavailable, VendorRefused
+from hybrid_coordinator.domain.trust import Origin
+from hybrid_coordinator.errors import CoordinatorError, ModelUnavailable, NotFound, VendorRefused
 from hybrid_coordinator.flows.account import Account, Discarded, Told
 from hybrid_coordinator.flows.closing import Closer
 from hybrid_coordinator.flows.deciding import Decider
 from hybrid_coordinator.flows.digesting import Digest, Digester, listen
 from hybrid_coordinator.flows.recording import HUNG_UP
 from hybrid_coordinator.logic.cached_answers import from_cached
-from hybrid_coordinator.logic.grounding import GroundingPolicy, ground, question_prompt, weave
+from hybrid_coordinator.logic.grounding import Grounding, GroundingPolicy, ground, question_prompt, weave, without
 from hybrid_coordinator.logic.questions import check_question, clean_material
 from hybrid_coordinator.logic.validation import ValidationPolicy, check_answer
+from hybrid_coordinator.logic.withholding import WithholdingPolicy, choose_withheld
 from hybrid_coordinator.ports import Clock, Ledger, Model
 
 SESSION_TURNS = 6
@@ -37,11 +38,13 @@ SESSION_TURNS = 6
 
 @dataclass(frozen=True, slots=True)
 class AnswerPolicy:
-    """How questions are put to models, and whether local answers are checked before they are trusted."""
+    """How questions are put to models, whether local answers are checked before they are trusted, and how often one
+    goes without something learned."""
 
     grounding: GroundingPolicy
     validation: ValidationPolicy
     check_local: bool = True
+    withholding: WithholdingPolicy = field(default_factory=WithholdingPolicy)
 
 
 class Answerer:
@@ -77,24 +80,26 @@ class Answerer:
         answer_id = self._clock.new_id()
         voices = voices or {}
         models = {**voices, **self._models, **voices}  # the voices first: they speak as the asker does
-        query = await self._prepare(query)
+        query, earlier = await self._prepare(query)
         decision = await self._decider.decide(answer_id, query, [model.card for model in models.values()])
         digest = Digest(answer_id, query, decision.route, decision.holdout)
-        account = Account(answer_id, started, query, decision, digest)
+        account = Account(answer_id, started, query, decision, digest, earlier=earlier)
         async with aclosing(self._tell(account, models)) as events:
             async for event in events:
                 yield event
 
-    async def _prepare(self, query: Query) -> Query:
+    async def _prepare(self, query: Query) -> tuple[Query, tuple[Origin, ...]]:
+        """The question as it is asked, and the origins of the answers that go before it."""
         if (
             query.conversation is not None
         ):  # the client sends its history along, and its question may be a tool's result
-            return query
+            return query, ()
         query = replace(query, text=check_question(query.text), context=clean_material(query.context))
         if query.history or not query.session_id:
-            return query
+            return query, ()
         earlier = await self._ledger.recent(limit=SESSION_TURNS, session_id=query.session_id)
-        return replace(query, history=_turns(reversed(earlier)))
+        origins = tuple(interaction.origin for interaction in earlier if _is_told(interaction))
+        return replace(query, history=_turns(reversed(earlier))), origins
 
     async def _tell(self, account: Account, models: Mapping[str, Model]) -> AsyncGenerator[AnswerEvent, None]:
         decision, whole = account.decision, False
@@ -124,10 +129,18 @@ class Answerer:
         finished = from_cached(recalled.answer)
         yield Recalled(recalled.interaction_id or "", account.decision.cache_use, finished.model)
         account.grounded_on = recalled.passage_ids
+        account.earlier = (await self._origin_of(recalled.interaction_id),)
         piece = Delta(recalled.answer.text)
         for part in (piece, finished):
             account.note(part, self._clock.monotonic())
         yield piece
+
+    async def _origin_of(self, interaction_id: str | None) -> Origin:
+        """Of an answer that was given before; what nobody knows any more is not trusted."""
+        try:
+            return (await self._ledger.get(interaction_id or "")).origin
+        except NotFound:
+            return Origin.UNTRUSTED_DOCUMENT
 
     async def _say(self, account: Account, models: Mapping[str, Model]) -> AsyncGenerator[AnswerEvent, None]:
         failures: dict[str, ModelUnavailable] = {}
@@ -157,19 +170,28 @@ class Answerer:
             async with aclosing(self._digester.digest(account.digest, models)) as steps:
                 async for step in steps:
                     yield step
-        account.prompt = prompt = self._ground(account, model.card.location)
+        account.prompt = prompt = self._prompt(account, model.card.location)
         yield Attempted(model.card.name, account.grounded_on, model.card.location)
         telling = self._hold_back if self._must_check(model, later) else self._speak
         async with aclosing(telling(model, prompt, account)) as events:
             async for event in events:
                 yield event
 
-    def _ground(self, account: Account, reader: Location) -> Prompt:
-        grounding = ground(account.decision.passages, reader, self._policy.grounding)
-        account.grounded_on = tuple(passage.id for passage in grounding.passages)
+    def _prompt(self, account: Account, reader: Location) -> Prompt:
+        account.ground(grounding := self._ground(account, reader))
         if account.query.conversation is not None:
             return weave(account.query.conversation, grounding)
         return question_prompt(account.query, grounding, self._policy.grounding, account.digest.text)
+
+    def _ground(self, account: Account, reader: Location) -> Grounding:
+        """What is put before the question; now and then by chance one thing less, but never in the hold-out, which is
+        compared with everything else."""
+        decision, policy = account.decision, self._policy.grounding
+        policy = replace(policy, min_similarity=max(policy.min_similarity, decision.min_similarity))
+        grounding = ground(decision.passages, reader, policy)
+        if decision.holdout:
+            return grounding
+        return without(grounding, choose_withheld(account.id, grounding.passages, self._policy.withholding), reader)
 
     def _must_check(self, model: Model, later: Sequence[Model]) -> bool:
         """A local answer is held back while it can still be replaced; otherwise it is told as it comes."""
@@ -185,8 +207,7 @@ class Answerer:
 
     async def _hold_back(self, model: Model, prompt: Prompt, account: Account) -> AsyncGenerator[AnswerEvent, None]:
         completion = await listen(model, prompt)
-        shown = _shown(account)
-        flaw = check_answer(prompt, completion, shown, self._policy.validation)
+        flaw = check_answer(prompt, completion, account.shown, self._policy.validation)
         if flaw is not None:
             account.discarded.append(Discarded(self._clock.new_id(), model.card, completion, flaw.why))
             yield Rejected(model.card.name, flaw.why)
@@ -217,14 +238,14 @@ class Answerer:
 def _turns(earlier: Iterable[Interaction]) -> tuple[Turn, ...]:
     turns: list[Turn] = []
     for interaction in earlier:
-        if interaction.failure is None and interaction.parent_id is None and interaction.response:
+        if _is_told(interaction):
             turns += [Turn(Role.USER, (interaction.query,)), Turn(Role.ASSISTANT, (interaction.response,))]
     return tuple(turns)
 
 
-def _shown(account: Account) -> list[Passage]:
-    """The passages that the answer was grounded in."""
-    return [passage for passage in account.decision.passages if passage.id in account.grounded_on]
+def _is_told(interaction: Interaction) -> bool:
+    """Whether it is a whole answer that somebody heard."""
+    return interaction.failure is None and interaction.parent_id is None and bool(interaction.response)
 
 
 def _join_failures(failures: Mapping[str, ModelUnavailable]) -> ModelUnavailable:

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 
 from hybrid_coordinator.domain.knowledge import CONTEXT_COLLECTIONS, Collection, Passage, Probe, SearchMode
 from hybrid_coordinator.domain.route import Location
+from hybrid_coordinator.flows.experience import Experience
 from hybrid_coordinator.flows.history import History
 from hybrid_coordinator.logic.grounding import GroundingPolicy, augmented_prompt, ground
 from hybrid_coordinator.logic.questions import check_question
+from hybrid_coordinator.logic.usefulness import rank
 from hybrid_coordinator.ports import Embedder, Knowledge
 
 
@@ -33,13 +35,39 @@ class Finding:
 
 
 class Augmenter:
-    """Embeds a question once and searches with it."""
+    """Embeds a question once and searches with it.
 
-    def __init__(self, embedder: Embedder, knowledge: Knowledge, history: History, policy: GroundingPolicy) -> None:
+    Without an `experience` what is put before a question stands as the search found it.
+    """
+
+    def __init__(
+        self,
+        embedder: Embedder,
+        knowledge: Knowledge,
+        history: History,
+        policy: GroundingPolicy,
+        experience: Experience | None = None,
+    ) -> None:
         self._embedder = embedder
         self._knowledge = knowledge
         self._history = history
         self._policy = policy
+        self._experience = experience
+
+    @property
+    def policy(self) -> GroundingPolicy:
+        """How a question is grounded now: the threshold of silence moves with what is learned."""
+        return self._experience.grounding if self._experience else self._policy
+
+    async def consult(self, text: str) -> Finding:
+        """What to put before a question that was checked already, the most useful first. Counts it as accessed."""
+        wanted = self._policy.max_passages
+        if self._experience is None:
+            return await self.find(text)
+        usefulness = self._experience.usefulness
+        probe = await self._probe(text)
+        found = await self._knowledge.search(probe, CONTEXT_COLLECTIONS, limit=wanted + usefulness.spare)
+        return self._note(probe, rank(found, self._experience.pull, usefulness)[:wanted])
 
     async def find(
         self,
@@ -50,19 +78,26 @@ class Augmenter:
         mode: SearchMode = SearchMode.HYBRID,
     ) -> Finding:
         """Passages for a question that was checked already. Counts them as accessed."""
+        probe = await self._probe(text)
+        wanted = self._policy.max_passages if limit is None else limit
+        return self._note(probe, await self._knowledge.search(probe, collections, limit=wanted, mode=mode))
+
+    async def _probe(self, text: str) -> Probe:
         (vector,) = await self._embedder.embed([text])
-        probe = Probe(text, vector)
-        passages = await self._knowledge.search(
-            probe, collections, limit=self._policy.max_passages if limit is None else limit, mode=mode
-        )
+        return Probe(text, vector)
+
+    def _note(self, probe: Probe, passages: Sequence[Passage]) -> Finding:
         self._history.note_use(passage.id for passage in passages)
         return Finding(probe, tuple(passages))
 
     async def augment(self, text: str, location: Location = Location.REMOTE) -> Augmented:
-        """The question with what fits of its context into the budget of who will answer. Raises BadInput."""
+        """The question with what fits of its context into the budget of who will answer. Raises BadInput.
+
+        Nothing is held back by chance: which answer came of it, and whether any did, may never be heard.
+        """
         text = check_question(text)
-        finding = await self.find(text)
-        grounding = ground(finding.passages, location, self._policy)
+        finding = await self.consult(text)
+        grounding = ground(finding.passages, location, self.policy)
         return Augmented(
             augmented_prompt=augmented_prompt(text, grounding),
             context_ids=tuple(passage.id for passage in grounding.passages),

@@ -36,7 +36,8 @@ class Decision:
     """What is done with a question, and on what grounds.
 
     `recalled` holds the answer, if the cache has it; the route is only for the record then. `cache_key` is under what
-    the answer to come may be kept, None where it may not. `features` are what the router went by.
+    the answer to come may be kept, None where it may not. `features` are what the router went by; passages less similar
+    than `min_similarity` are better left unsaid.
     """
 
     route: Route
@@ -46,6 +47,7 @@ class Decision:
     cache_use: CacheUse = CacheUse.NONE
     features: bytes = b""
     holdout: bool = False
+    min_similarity: float = 0.0
 
 
 class Decider:
@@ -76,7 +78,8 @@ class Decider:
         go the plain way have their like in the other sessions, so that the two stay comparable.
         """
         held = in_holdout(draw("holdout", query.session_id or answer_id), self._holdout_share)
-        return replace(await self._decide(answer_id, query, cards, held=held), holdout=held)
+        decision = await self._decide(answer_id, query, cards, held=held)
+        return replace(decision, holdout=held, min_similarity=self._augmenter.policy.min_similarity)
 
     async def _decide(self, answer_id: str, query: Query, cards: Sequence[ModelCard], *, held: bool) -> Decision:
         if query.model:
@@ -116,7 +119,7 @@ class Decider:
     async def _choose(self, answer_id: str, query: Query, cards: Sequence[ModelCard]) -> Decision:
         passages: tuple[Passage, ...] = ()
         if query.text and query.wishes.context and not _is_tool_turn(query.conversation):
-            finding = await self._augmenter.find(f"{query.text}\n{error_lines(query.context)}".strip())
+            finding = await self._augmenter.consult(f"{query.text}\n{error_lines(query.context)}".strip())
             passages = finding.passages
         if query.needs_remote and query.preference is Preference.AUTO and (remote := self._remote(cards)):
             return Decision(_plain_route(query, Target.REMOTE, remote, query.needs_remote), passages)

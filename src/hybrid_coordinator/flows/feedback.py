@@ -1,16 +1,25 @@
 """Hear what became of an answer, score it, and let everything that helped have its credit."""
 
-import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from hybrid_coordinator.domain.interaction import AgentType, Correction, Interaction, Outcome, OutcomeKind, ValueScore
-from hybrid_coordinator.domain.knowledge import Collection, Draft, Payload, Probe, SearchMode
+from hybrid_coordinator.domain.interaction import (
+    AgentType,
+    Interaction,
+    Outcome,
+    OutcomeKind,
+    ValueScore,
+)
+from hybrid_coordinator.domain.knowledge import Collection, Payload, Probe, SearchMode
+from hybrid_coordinator.domain.trust import Origin, lowest
 from hybrid_coordinator.errors import BadInput
 from hybrid_coordinator.flows.caching import SemanticCache
 from hybrid_coordinator.flows.history import History
 from hybrid_coordinator.flows.lessons import Lessons
-from hybrid_coordinator.logic.errors_in_text import looks_like_error
-from hybrid_coordinator.logic.patterns import extract_pattern, pattern_draft
+from hybrid_coordinator.flows.teaching import Lesson, Teacher
+from hybrid_coordinator.logic.patterns import pattern_id_of
+from hybrid_coordinator.logic.preferences import EDIT
+from hybrid_coordinator.logic.provenance import passage_origin
 from hybrid_coordinator.logic.questions import check_question
 from hybrid_coordinator.logic.redaction import redact
 from hybrid_coordinator.logic.scoring import (
@@ -21,18 +30,14 @@ from hybrid_coordinator.logic.scoring import (
     score_value,
     success_rate,
 )
+from hybrid_coordinator.logic.usefulness import passage_credits
 from hybrid_coordinator.ports import Clock, Embedder, Knowledge, Ledger, PassageRecord
-
-MOST_CORRECTIONS = 100_000
 
 MOST_FILED = 256
 """Interactions that may be filed while somebody waits for a score: a gateway can have thousands that are not yet."""
 
 NEAR_LIMIT = 12
 """Neighbours looked at: enough to see five like queries beside the interaction itself."""
-
-PATTERNS = uuid.UUID("6f2f5c0e-0d1e-5b7e-9a53-3f1c8a1f2b10")
-"""Namespace of pattern ids, so that an interaction has at most one pattern, ever."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +57,10 @@ class Track:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """An interaction with its outcome and value; the pattern learned from it, and the passages that got credit."""
+    """An interaction with its outcome and value, and the success rates of the passages that got credit.
+
+    `pattern_id` is the id of what the daemon is going to learn from it; None when it is not worth that.
+    """
 
     interaction: Interaction
     value: ValueScore
@@ -61,7 +69,7 @@ class Settled:
 
 
 class Feedback:
-    """Tracks, settles and corrects."""
+    """Tracks and settles. `news` is told that there is something to learn from."""
 
     def __init__(
         self,
@@ -74,6 +82,8 @@ class Feedback:
         *,
         cache: SemanticCache,
         lessons: Lessons,
+        teacher: Teacher,
+        news: Callable[[], None],
         extract_patterns: bool,
     ) -> None:
         self._ledger = ledger
@@ -84,6 +94,8 @@ class Feedback:
         self._scoring = scoring
         self._cache = cache
         self._lessons = lessons
+        self._teacher = teacher
+        self._news = news
         self._extract_patterns = extract_patterns
 
     async def track(self, track: Track) -> Interaction:
@@ -105,15 +117,23 @@ class Feedback:
             tokens_used=track.tokens_used,
             latency_ms=track.latency_ms,
             tags=track.tags,
+            origin=await self._origin(track),
+            channel="track",
         )
         await self._ledger.append(interaction)
         self._history.note_record()
         return interaction
 
-    async def settle(self, interaction_id: str, outcome: Outcome) -> Settled:
-        """Attach an outcome: score the interaction, credit its context, learn its pattern when it is worth it.
+    async def _origin(self, track: Track) -> Origin:
+        """A model's word, or less, when what it was given was less."""
+        passages = await self._knowledge.get(track.context_ids)
+        return lowest((Origin.MODEL_INFERENCE, *map(passage_origin, passages)))
 
-        Settling again replaces what the first settling did. An unknown id raises NotFound.
+    async def settle(self, interaction_id: str, outcome: Outcome, *, edited: str | None = None) -> Settled:
+        """Attach an outcome: score the interaction and credit its context; the daemon learns from it afterwards.
+
+        `edited` is the answer as it was used, when it was changed first: that is what is taught then. Settling again
+        replaces what the first settling did. An unknown id raises NotFound.
         """
         check_outcome(outcome)
         interaction = await self._ledger.get(interaction_id)
@@ -122,11 +142,13 @@ class Feedback:
         value = score_value(interaction.response, outcome, await self._look_around(interaction), self._scoring)
         interaction = await self._ledger.settle(interaction_id, outcome, value, self._clock.now())
         rates = await self._credit(interaction, outcome)
-        pattern_id = await self._learn(interaction, outcome, value)
+        if edited is not None:
+            await self._teacher.correct(Lesson(interaction.query, edited, 1, interaction.id, (EDIT,)))
         await self._tell_cache(interaction, outcome)
         self._lessons.note_outcome(interaction, outcome)
         await self._history.file(interaction)
-        return Settled(interaction, value, pattern_id, rates)
+        self._news()
+        return Settled(interaction, value, self._pattern_of(interaction, value), rates)
 
     async def _tell_cache(self, interaction: Interaction, outcome: Outcome) -> None:
         """A bad outcome ends the trust in a remembered answer at once; a partial one says nothing."""
@@ -153,68 +175,25 @@ class Feedback:
         )
 
     async def _credit(self, interaction: Interaction, outcome: Outcome) -> dict[str, float]:
+        """Each passage that the answer made use of earns its share; those withheld by chance stand against them."""
+        credit = credit_for(outcome.kind)
+        await self._ledger.withhold(interaction.id, dict.fromkeys(interaction.withheld, credit))
         if not interaction.context_provided:
             return {}
-        credit = credit_for(outcome.kind)
-        records = await self._ledger.credit(interaction.id, dict.fromkeys(interaction.context_provided, credit))
-        passages = {passage.id: passage for passage in await self._knowledge.get(list(records))}
+        passages = {passage.id: passage for passage in await self._knowledge.get(interaction.context_provided)}
+        credits = passage_credits(
+            interaction.response, list(passages.values()), credit, question=interaction.query
+        )
+        records = await self._ledger.credit(interaction.id, credits)
         await self._knowledge.amend(
-            {
-                passage_id: _usage_fields(passage.collection, records[passage_id])
-                for passage_id, passage in passages.items()
-            }
+            {id: _usage_fields(passages[id].collection, record) for id, record in records.items()}
         )
-        return {passage_id: success_rate(record.uses, record.credit) for passage_id, record in records.items()}
+        return {id: success_rate(record.uses, record.credit) for id, record in records.items()}
 
-    async def _learn(self, interaction: Interaction, outcome: Outcome, value: ValueScore) -> str | None:
-        draft_id = pattern_id_of(interaction.id)
-        worth_it = value.total >= self._scoring.high_value_threshold and outcome.kind is OutcomeKind.SUCCESS
-        pattern = extract_pattern(interaction.query, interaction.response) if worth_it else None
-        if pattern is None or not self._extract_patterns or interaction.failure is not None:
-            await self._knowledge.remove([draft_id])
-            return None
-        draft = pattern_draft(draft_id, pattern, interaction, value.total)
-        await self._knowledge.put([draft], await self._embedder.embed([draft.key]))
-        return draft_id
-
-    async def correct(
-        self,
-        query: str,
-        correction: str,
-        *,
-        rating: int = 0,
-        interaction_id: str | None = None,
-        tags: tuple[str, ...] = (),
-    ) -> tuple[Correction, Draft]:
-        """Keep what a person says the answer should have been, and make it findable at once; both come back."""
-        if rating not in (-1, 0, 1):
-            raise BadInput(f"rating is {rating!r}; it must be -1 (bad), 0 (neutral) or 1 (good)")
-        if interaction_id is not None:
-            await self._ledger.get(interaction_id)
-        kept = Correction(
-            id=self._clock.new_id(),
-            created_at=self._clock.now(),
-            query=redact(check_question(query)).text,
-            correction=redact(check_question(correction, "correction")).text,
-            rating=rating,
-            interaction_id=interaction_id,
-            tags=tags,
-        )
-        await self._ledger.correct(kept)
-        draft = correction_draft(kept)
-        await self._knowledge.put([draft], await self._embedder.embed([draft.key]))
-        return kept, draft
-
-    async def restore_corrections(self) -> int:
-        """Put every correction back into collections that lost them; how many."""
-        drafts = [correction_draft(correction) for correction in await self._ledger.corrections(limit=MOST_CORRECTIONS)]
-        await self._knowledge.put(drafts, await self._embedder.embed([draft.key for draft in drafts]))
-        return len(drafts)
-
-
-def pattern_id_of(interaction_id: str) -> str:
-    """The id that the pattern of an interaction has, whether it exists or not."""
-    return str(uuid.uuid5(PATTERNS, interaction_id))
+    def _pattern_of(self, interaction: Interaction, value: ValueScore) -> str | None:
+        success = interaction.outcome is not None and interaction.outcome.kind is OutcomeKind.SUCCESS
+        worth_it = value.total >= self._scoring.high_value_threshold and interaction.failure is None and success
+        return pattern_id_of(interaction.id) if worth_it and self._extract_patterns else None
 
 
 def check_outcome(outcome: Outcome) -> None:
@@ -223,22 +202,6 @@ def check_outcome(outcome: Outcome) -> None:
         raise BadInput(f"user_feedback is {outcome.user_feedback!r}; it must be -1 (bad), 0 (neutral) or 1 (good)")
     if outcome.iterations < 1:
         raise BadInput(f"iterations is {outcome.iterations!r}; it counts attempts from 1")
-
-
-def correction_draft(correction: Correction) -> Draft:
-    """A correction as knowledge: an error's fix when the question quotes an error, else a practice."""
-    text = f"{correction.query}\n\n{correction.correction}"
-    source = f"correction:{correction.id}"
-    if looks_like_error(correction.query):
-        fields: Payload = {
-            "error_message": correction.query,
-            "error_type": "correction",
-            "solution": correction.correction,
-            "solution_verified": correction.rating == 1,
-        }
-        return Draft(correction.id, Collection.ERRORS, correction.query, text, fields, source)
-    fields = {"category": "correction", "title": correction.query, "description": correction.correction}
-    return Draft(correction.id, Collection.PRACTICES, correction.query, text, fields, source)
 
 
 def _usage_fields(collection: Collection, record: PassageRecord) -> Payload:

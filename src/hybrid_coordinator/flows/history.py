@@ -172,6 +172,7 @@ def history_draft(interaction: Interaction) -> Draft:
             "latency_ms": interaction.latency_ms,
             "value_score": interaction.value.total if interaction.value else None,
             "timestamp": interaction.created_at.isoformat(),
+            "origin": interaction.origin.value,
         },
         source=f"interaction:{interaction.id}",
     )

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 
 from hybrid_coordinator.domain.indexing import Imported, ImportEvent, ImportSummary, Malformed
 from hybrid_coordinator.domain.knowledge import Collection, Draft, Passage
+from hybrid_coordinator.domain.trust import Origin
 from hybrid_coordinator.flows.storing import put_drafts
+from hybrid_coordinator.logic.provenance import IMPORTS
 from hybrid_coordinator.logic.question_answers import answer_draft, read_row, without_secrets
 from hybrid_coordinator.ports import Clock, Embedder, Files, Knowledge
 
@@ -44,17 +46,18 @@ class Importer:
         self._embedder = embedder
         self._clock = clock
 
-    async def import_answers(self, path: str) -> AsyncGenerator[ImportEvent, None]:
+    async def import_answers(self, path: str, *, untrusted: bool = False) -> AsyncGenerator[ImportEvent, None]:
         """Import what can be, say which lines cannot and why; the summary comes last.
 
         Importing a file twice changes nothing, and of equal questions the last answer counts. Raises NotFound or
-        BadInput for a file that cannot be read.
+        BadInput for a file that cannot be read. What an `untrusted` file says is found for context and teaches nothing.
         """
+        origin = Origin.UNTRUSTED_DOCUMENT if untrusted else IMPORTS
         started = self._clock.monotonic()
         tally = _Tally()
         async with aclosing(self._files.lines(path)) as batches:
             async for lines in batches:
-                drafts, malformed = _read(lines, path, tally)
+                drafts, malformed = _read(lines, path, origin, tally)
                 for one in malformed:
                     yield tally.count(one)
                 await self._store(drafts, tally)
@@ -82,7 +85,7 @@ class Importer:
         tally.passages.update(draft.collection for draft in changed)
 
 
-def _read(lines: Sequence[bytes], path: str, tally: _Tally) -> tuple[list[Draft], list[Malformed]]:
+def _read(lines: Sequence[bytes], path: str, origin: Origin, tally: _Tally) -> tuple[list[Draft], list[Malformed]]:
     """The drafts of some lines, each id once, and the lines that hold none; blank lines are passed over."""
     drafts: dict[str, Draft] = {}
     malformed: list[Malformed] = []
@@ -98,11 +101,13 @@ def _read(lines: Sequence[bytes], path: str, tally: _Tally) -> tuple[list[Draft]
         for pair in pairs:
             clean, redacted = without_secrets(pair)
             tally.redacted.update(redacted)
-            draft = answer_draft(clean, f"answers:{path}")
+            draft = answer_draft(clean, f"answers:{path}", origin)
             drafts[draft.id] = draft
     return list(drafts.values()), malformed
 
 
 def _holds(stored: Passage | None, draft: Draft) -> bool:
     """Whether the store has it already; what was learned about it since, such as its success count, is left alone."""
-    return stored is not None and stored.text == draft.text and stored.payload.get("tags") == draft.payload["tags"]
+    if stored is None or stored.text != draft.text:
+        return False
+    return all(stored.payload.get(name) == draft.payload[name] for name in ("tags", "origin"))

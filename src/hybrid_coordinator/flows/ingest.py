@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 
 import anyio.to_thread
@@ -22,8 +22,10 @@ from hybrid_coordinator.domain.indexing import (
     Walked,
 )
 from hybrid_coordinator.domain.knowledge import Collection, Draft, Source
+from hybrid_coordinator.domain.trust import Origin
 from hybrid_coordinator.errors import NotFound
 from hybrid_coordinator.flows.storing import put_drafts
+from hybrid_coordinator.logic.provenance import ProvenancePolicy, file_origin
 from hybrid_coordinator.logic.readable import read_text, refuse_name
 from hybrid_coordinator.logic.redaction import redact
 from hybrid_coordinator.logic.splitting import SPLITTER_VERSION, split_file
@@ -32,6 +34,7 @@ from hybrid_coordinator.ports import Clock, Embedder, Files, Knowledge, Ledger
 BATCH = 64
 """Keys embedded at once, from as many files as it takes."""
 EXAMPLES = 5
+ORDINARY = ProvenancePolicy()
 _UNSETTLED = ""
 """The content hash of a file whose passages are being changed: no file has it, so an interrupted run is made good."""
 
@@ -125,7 +128,16 @@ class Indexer:
     and new passage ids without a hash; store the new passages; remove the old ones; record the hash.
     """
 
-    def __init__(self, files: Files, knowledge: Knowledge, embedder: Embedder, ledger: Ledger, clock: Clock) -> None:
+    def __init__(
+        self,
+        files: Files,
+        knowledge: Knowledge,
+        embedder: Embedder,
+        ledger: Ledger,
+        clock: Clock,
+        provenance: ProvenancePolicy = ORDINARY,
+    ) -> None:
+        self._provenance = provenance
         self._files = files
         self._knowledge = knowledge
         self._embedder = embedder
@@ -205,14 +217,15 @@ class Indexer:
         data = await self._files.read(file)
         if isinstance(data, Skipped):
             return data
-        content_hash = f"{SPLITTER_VERSION}:{sha256(data).hexdigest()}"
+        origin = file_origin(file.path, self._provenance)
+        content_hash = f"{SPLITTER_VERSION}:{origin.value}:{sha256(data).hexdigest()}"
         if before is not None and before.content_hash == content_hash:
             return Unchanged(file.root, file.path)
         text = read_text(data)
         if isinstance(text, SkipReason):
             return Skipped(file.root, file.path, text)
         # a long file takes its time, and others are waiting for their answers on this loop
-        return await anyio.to_thread.run_sync(_split, file, before, content_hash, text)
+        return await anyio.to_thread.run_sync(_split, file, before, content_hash, text, origin)
 
     async def _store(self, waiting: Sequence[_Work], tally: _Tally) -> list[Indexed]:
         for work in waiting:
@@ -257,11 +270,15 @@ class Indexer:
         tally.removed += 1
 
 
-def _split(file: FoundFile, before: Source | None, content_hash: str, text: str) -> _Work:
+def _split(file: FoundFile, before: Source | None, content_hash: str, text: str, origin: Origin) -> _Work:
     redacted = redact(text)
-    drafts = split_file(file.root, file.path, redacted.text)
+    drafts = [_bind(draft, origin) for draft in split_file(file.root, file.path, redacted.text)]
     after = Source(file.root, file.path, content_hash, tuple(draft.id for draft in drafts))
     return _Work(before, after, drafts, redacted.counts)
+
+
+def _bind(draft: Draft, origin: Origin) -> Draft:
+    return replace(draft, payload={**draft.payload, "origin": origin.value})
 
 
 def _unsettled(work: _Work) -> Source:

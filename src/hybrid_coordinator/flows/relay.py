@@ -12,6 +12,7 @@ from hybrid_coordinator.domain.query import Usage
 from hybrid_coordinator.errors import CoordinatorError, ModelUnavailable
 from hybrid_coordinator.flows.recording import HUNG_UP, Recorder
 from hybrid_coordinator.logic.pricing import price_usage
+from hybrid_coordinator.logic.provenance import relayed_origin
 from hybrid_coordinator.logic.redaction import redact
 from hybrid_coordinator.ports import Clock, Vendor, WireReply
 from hybrid_coordinator.wire.formats import FORMATS
@@ -32,6 +33,9 @@ class RelayPolicy:
 NOTHING_USED = Usage()
 
 EVENT_STREAM = "text/event-stream"
+
+CHANNEL = "relay"
+"""The way by which what is recorded here came in."""
 
 CUT_SHORT = "the stream ended before the answer did"
 
@@ -116,6 +120,8 @@ class _Account:
             tags=(f"wire:{call.format}",),
             failure=told.failure,
             asker=call.asker,
+            origin=relayed_origin(call.raw),
+            channel=CHANNEL,
         )
 
 

@@ -41,10 +41,15 @@ class GroundingPolicy:
 
 @dataclass(frozen=True, slots=True)
 class Grounding:
-    """The passages that fitted, cut where the last one did not, and the text made of them, introduced."""
+    """The passages that fitted, cut where the last one did not, and the text made of them, introduced.
+
+    `blocks` are the pieces of that text, one a passage; `withheld` is the one that would have been among them.
+    """
 
     passages: tuple[Passage, ...]
     text: str
+    blocks: tuple[str, ...] = ()
+    withheld: Passage | None = None
 
 
 def ground(passages: Sequence[Passage], reader: Location, policy: GroundingPolicy) -> Grounding:
@@ -64,8 +69,22 @@ def ground(passages: Sequence[Passage], reader: Location, policy: GroundingPolic
         blocks.append(f"{header}{body}")
         used.append(passage)
         room -= estimate_tokens(blocks[-1])
+    return Grounding(tuple(used), _introduced(blocks, reader), tuple(blocks))
+
+
+def without(grounding: Grounding, passage_id: str | None, reader: Location) -> Grounding:
+    """The same but for one passage. Nothing takes its place: what is compared differs in it and in nothing else."""
+    at = next((at for at, passage in enumerate(grounding.passages) if passage.id == passage_id), None)
+    if at is None:
+        return grounding
+    blocks = (*grounding.blocks[:at], *grounding.blocks[at + 1 :])
+    passages = (*grounding.passages[:at], *grounding.passages[at + 1 :])
+    return Grounding(passages, _introduced(blocks, reader), blocks, withheld=grounding.passages[at])
+
+
+def _introduced(blocks: Sequence[str], reader: Location) -> str:
     introduction = LOCAL_INTRODUCTION if reader is Location.LOCAL else NOTICE
-    return Grounding(tuple(used), "\n\n".join([introduction, *blocks]) if blocks else "")
+    return "\n\n".join([introduction, *blocks]) if blocks else ""
 
 
 def _worth_showing(passages: Sequence[Passage], policy: GroundingPolicy) -> list[Passage]:

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from hybrid_coordinator.domain.knowledge import Collection, Draft, Payload
+from hybrid_coordinator.domain.trust import Origin
 from hybrid_coordinator.logic.errors_in_text import looks_like_error
+from hybrid_coordinator.logic.provenance import IMPORTS
 from hybrid_coordinator.logic.purposes import first_sentence
 from hybrid_coordinator.logic.redaction import redact
 from hybrid_coordinator.logic.sections import code_blocks
@@ -122,7 +124,7 @@ def _tags(row: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(tags)
 
 
-def answer_draft(pair: QuestionAnswer, source: str) -> Draft:
+def answer_draft(pair: QuestionAnswer, source: str, origin: Origin = IMPORTS) -> Draft:
     """The pair as a passage. The id comes from the question, so that a corrected answer takes the old one's place."""
     asked = " ".join(pair.question.lower().split())
     return Draft(
@@ -130,7 +132,7 @@ def answer_draft(pair: QuestionAnswer, source: str) -> Draft:
         collection=pair.collection,
         key=pair.question,
         text=f"{pair.question}\n\n{pair.answer}",
-        payload={**_fields(pair), "tags": list(pair.tags)},
+        payload={**_fields(pair), "tags": list(pair.tags), "origin": origin.value},
         source=source,
     )
 

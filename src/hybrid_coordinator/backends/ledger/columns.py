@@ -52,6 +52,19 @@ class AnyText(TypeDecorator[str]):
         return None if value is None else unescape(value)
 
 
+class AnyInteger(TypeDecorator[int]):
+    """A whole number of any size, such as an inode of 64 bits without a sign. It sorts as text."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: int | None, dialect: Dialect) -> str | None:
+        return None if value is None else str(value)
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> int | None:
+        return None if value is None else int(value)
+
+
 class Json(TypeDecorator[Any]):
     """A JSON value as text: the order of keys is kept, and NULL stands for None."""
 
@@ -59,7 +72,9 @@ class Json(TypeDecorator[Any]):
     cache_ok = True
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
-        return None if value is None else escape(_encode(value))
+        if value is None:
+            return None
+        return "[]" if value == () else escape(_encode(value))  # most lists are empty
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
         return None if value is None else json.loads(unescape(value))

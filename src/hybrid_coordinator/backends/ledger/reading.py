@@ -11,7 +11,7 @@ from hybrid_coordinator.errors import RefusedStatement
 from hybrid_coordinator.ports import Table
 
 LONGEST_STATEMENT = 10_000
-"""Characters. A question to five views needs no more."""
+"""Characters. A question to these views needs no more."""
 
 LONGEST_CELL = 20_000
 """Characters of a text that are shown; a longer one ends in an ellipsis."""

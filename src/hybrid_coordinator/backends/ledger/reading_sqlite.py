@@ -29,8 +29,6 @@ _CALLABLE = """
 FUNCTIONS = frozenset(_CALLABLE.split())
 """Functions a reader may call: none touches files, settings or code, and none makes much out of little."""
 
-READABLE = frozenset(metadata.tables) | frozenset(VIEW_NAMES)
-
 LIMITS = {
     sqlite3.SQLITE_LIMIT_LENGTH: 16 * 1024 * 1024,
     sqlite3.SQLITE_LIMIT_SQL_LENGTH: 4 * LONGEST_STATEMENT,
@@ -100,4 +98,4 @@ def _authorize(action: int, first: str | None, second: str | None, _database: st
 
 def _is_readable(table: str, column: str | None) -> bool:
     # a count of the rows of a common table expression reads its nameless column
-    return table in READABLE or (not column and not table.startswith("sqlite_"))
+    return table in metadata.tables or table in VIEW_NAMES or (not column and not table.startswith("sqlite_"))

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import asdict, fields
 from datetime import datetime
+from hashlib import blake2b
 from typing import Any
 
 from sqlalchemy import Row
@@ -20,10 +21,14 @@ from hybrid_coordinator.domain.interaction import (
 from hybrid_coordinator.domain.knowledge import Source
 from hybrid_coordinator.domain.query import Profile, Speciality
 from hybrid_coordinator.domain.route import Route, Target
+from hybrid_coordinator.domain.trust import Origin
+from hybrid_coordinator.logic.question_key import question_key
 from hybrid_coordinator.ports import EvidenceRecord
 
 Values = dict[str, Any]
 """What a row holds, by column."""
+
+LONGEST_TAG = 64
 
 _PLAIN = (
     "id",
@@ -47,6 +52,7 @@ _PLAIN = (
     "cache_read_tokens",
     "cache_write_tokens",
     "holdout",
+    "channel",
 )
 """Fields of an interaction that are columns as they stand."""
 
@@ -63,17 +69,34 @@ def interaction_values(interaction: Interaction) -> Values:
         **{name: getattr(interaction, name) for name in _PLAIN},
         "agent_type": interaction.agent_type.value,
         "cache": interaction.cache.value,
+        "origin": interaction.origin.value,
         "context_provided": interaction.context_provided,
+        "similarities": interaction.similarities,
+        "withheld": interaction.withheld,
         "tags": interaction.tags,
+        "question_key": question_key(interaction.query),
         **_route_values(interaction.route),
         **_outcome_values(interaction.outcome),
-        **_value_values(interaction.value),
+        **value_values(interaction.value),
     }
 
 
-def settlement_values(outcome: Outcome, value: ValueScore, at: datetime) -> Values:
+def tag_values(interaction: Interaction) -> list[Values]:
+    """What leads from each tag to the interaction, when that is the one which was kept under its id."""
+    keys = dict.fromkeys(map(tag_key, interaction.tags))
+    return [{"kept_tag": key, "kept_id": interaction.id, "kept_tags": interaction.tags} for key in keys]
+
+
+def tag_key(tag: str) -> str:
+    """What stands for a tag in the table of tags: itself, or for one that no index holds, its hash."""
+    if len(tag) <= LONGEST_TAG:
+        return tag
+    return blake2b(tag.encode("utf-8", "surrogatepass"), digest_size=32).hexdigest()
+
+
+def settlement_values(outcome: Outcome | None, value: ValueScore | None, at: datetime | None) -> Values:
     """The columns that settling writes."""
-    return {**_outcome_values(outcome), **_value_values(value), "settled_at": at}
+    return {**_outcome_values(outcome), **value_values(value), "settled_at": at}
 
 
 def _route_values(route: Route | None) -> Values:
@@ -103,7 +126,8 @@ def _outcome_values(outcome: Outcome | None) -> Values:
     }
 
 
-def _value_values(value: ValueScore | None) -> Values:
+def value_values(value: ValueScore | None) -> Values:
+    """The columns of a value."""
     if value is None:
         return _UNSCORED
     return {
@@ -115,7 +139,7 @@ def _value_values(value: ValueScore | None) -> Values:
 
 def correction_values(correction: Correction) -> Values:
     """One row of the corrections."""
-    return asdict(correction)
+    return {**asdict(correction), "origin": correction.origin.value}
 
 
 def preference_values(pair: PreferencePair) -> Values:
@@ -135,7 +159,10 @@ def to_interaction(row: Row[Any]) -> Interaction:
         **{name: values[name] for name in _PLAIN},
         agent_type=AgentType(row.agent_type),
         cache=CacheUse(row.cache),
+        origin=Origin(row.origin),
         context_provided=tuple(row.context_provided),
+        similarities=tuple(row.similarities),
+        withheld=tuple(row.withheld),
         tags=tuple(row.tags),
         route=_route(values),
         outcome=_outcome(values),
@@ -186,6 +213,7 @@ def to_correction(row: Row[Any]) -> Correction:
         rating=row.rating,
         interaction_id=row.interaction_id,
         tags=tuple(row.tags),
+        origin=Origin(row.origin),
     )
 
 

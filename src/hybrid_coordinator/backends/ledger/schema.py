@@ -7,12 +7,14 @@ never edited and each may be taken again on its own result.
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
-from sqlalchemy import Connection, func, insert, inspect, select, text
+from sqlalchemy import Connection, Table, func, insert, inspect, select, text
 from sqlalchemy.schema import CreateColumn
 
 from hybrid_coordinator.backends.ledger.engines import SCHEMA, Store
 from hybrid_coordinator.backends.ledger.failures import translated
-from hybrid_coordinator.backends.ledger.tables import interactions, metadata, versions
+from hybrid_coordinator.backends.ledger.filling import fill_in
+from hybrid_coordinator.backends.ledger.log_guard import guard_log
+from hybrid_coordinator.backends.ledger.tables import corrections, credits, interactions, metadata, versions
 from hybrid_coordinator.backends.ledger.views import create_views
 from hybrid_coordinator.errors import Conflict
 
@@ -46,14 +48,34 @@ SINCE_FORM_2 = ("asker", "cache", "cache_read_tokens", "cache_write_tokens", "ho
 def add_askers_and_pairs(connection: Connection) -> None:
     """Form 2: who asked, what the caches did, who was held out; preference pairs and evidence."""
     metadata.create_all(connection)
-    present = {column["name"] for column in inspect(connection).get_columns(interactions.name)}
-    for name in SINCE_FORM_2:
+    add_columns(connection, interactions, SINCE_FORM_2)
+
+
+def add_columns(connection: Connection, table: Table, names: Sequence[str]) -> None:
+    """Add those of these columns that are not there; the rows get their defaults."""
+    present = {column["name"] for column in inspect(connection).get_columns(table.name)}
+    for name in names:
         if name not in present:
-            column = CreateColumn(interactions.c[name]).compile(dialect=connection.dialect)
-            connection.exec_driver_sql(f"ALTER TABLE {interactions.name} ADD COLUMN {column}")
+            column = CreateColumn(table.c[name]).compile(dialect=connection.dialect)
+            connection.exec_driver_sql(f"ALTER TABLE {table.name} ADD COLUMN {column}")
 
 
-STEPS: Sequence[Step] = (create_tables, add_askers_and_pairs)
+SINCE_FORM_3 = ("similarities", "withheld", "origin", "channel", "question_key", "learned")
+
+
+def add_learning(connection: Connection) -> None:
+    """Form 3: what learning asks of interactions; the catalog with its log, the agenda, the events."""
+    metadata.create_all(connection)
+    add_columns(connection, interactions, SINCE_FORM_3)
+    add_columns(connection, credits, ("withheld", "session"))
+    add_columns(connection, corrections, ("origin",))
+    for index in (*interactions.indexes, *credits.indexes):
+        index.create(connection, checkfirst=True)
+    fill_in(connection)
+    guard_log(connection)
+
+
+STEPS: Sequence[Step] = (create_tables, add_askers_and_pairs, add_learning)
 
 
 def upgrade(store: Store, steps: Sequence[Step] = STEPS) -> None:

@@ -3,10 +3,13 @@
 Every table's name ends in `_records`: the guard of SQLite statements counts on it.
 """
 
+from typing import Any
+
 from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    ColumnElement,
     Double,
     ForeignKey,
     Identity,
@@ -17,7 +20,11 @@ from sqlalchemy import (
     SmallInteger,
     Table,
     Text,
+    and_,
     false,
+    func,
+    literal_column,
+    or_,
 )
 
 from hybrid_coordinator.backends.ledger.columns import AnyText, Json, UtcTime
@@ -77,12 +84,62 @@ interactions = Table(
     Column("cache_read_tokens", _Count, nullable=False, server_default="0"),
     Column("cache_write_tokens", _Count, nullable=False, server_default="0"),
     Column("holdout", Boolean, nullable=False, server_default=false()),
+    # since form 3
+    Column("similarities", Json, nullable=False, server_default="[]"),
+    Column("withheld", Json, nullable=False, server_default="[]"),
+    Column("origin", Text, nullable=False, server_default="model_inference"),
+    Column("channel", AnyText, nullable=False, server_default=""),
+    Column("question_key", BigInteger, nullable=False, server_default="0"),
+    Column("learned", Boolean, nullable=False, server_default=false()),
 )
 
-Index("interactions_by_time", interactions.c.created_at)
-Index("interactions_by_session", interactions.c.session_id, interactions.c.place)
-_unfiled = interactions.c.filed == false()
-Index("interactions_unfiled", interactions.c.place, sqlite_where=_unfiled, postgresql_where=_unfiled)
+_I = interactions.c
+SESSION = func.coalesce(func.nullif(_I.session_id, ""), _I.id)
+SETTLED = _I.outcome.is_not(None)
+UNFILED = _I.filed == false()
+UNSCORED = and_(SETTLED, _I.value_score.is_(None))
+UNLEARNED = and_(SETTLED, _I.value_score.is_not(None), _I.learned == false())
+VALUED = _I.value_score.is_not(None)
+TROUBLED = or_(
+    _I.failure.is_not(None), _I.outcome == literal_column("'failure'"), _I.user_feedback == literal_column("-1")
+)
+ALIKE = and_(SETTLED, _I.similarities != literal_column("'[]'"))
+
+
+def _index(name: str, condition: ColumnElement[bool], *columns: Column[Any]) -> Index:
+    """An index of the rows that fulfil a condition. A query finds it when it says the same condition.
+
+    SQLite takes it for half the table; a column that the condition holds still, put first, tells it better.
+    """
+    return Index(name, *columns, sqlite_where=condition, postgresql_where=condition)
+
+
+Index("interactions_by_time", _I.created_at)
+Index("interactions_by_session", _I.session_id, _I.place)
+Index("interactions_by_question", _I.question_key)
+_index("interactions_unfiled", UNFILED, _I.place)
+_index("interactions_unscored", UNSCORED, _I.value_score, _I.place)
+_index("interactions_unlearned", UNLEARNED, _I.learned, _I.place)
+_index("interactions_alike", ALIKE, _I.place)
+_index("interactions_troubled", TROUBLED, _I.place)
+_index("interactions_settled", SETTLED, _I.settled_at, _I.id)
+_index("interactions_valued", VALUED, _I.place, _I.value_score)
+
+tags = Table(
+    "tag_records",
+    metadata,
+    Column("tag", AnyText, primary_key=True),
+    Column("place", _Count, ForeignKey(interactions.c.place), primary_key=True),
+    sqlite_with_rowid=False,
+)
+
+exclusions = Table(
+    "exclusion_records",
+    metadata,
+    Column("interaction_id", AnyText, ForeignKey(interactions.c.id), primary_key=True),
+    Column("excluded_at", UtcTime, nullable=False),
+    Column("why", AnyText, nullable=False),
+)
 
 credits = Table(
     "credit_records",
@@ -90,6 +147,9 @@ credits = Table(
     Column("passage_id", AnyText, primary_key=True),
     Column("interaction_id", AnyText, ForeignKey(interactions.c.id), primary_key=True),
     Column("credit", Double, nullable=False),
+    # since form 3: whether the interaction went without the passage, and its session (or itself, without one)
+    Column("withheld", Boolean, nullable=False, server_default=false()),
+    Column("session", AnyText, nullable=False, server_default=""),
     Index("credits_by_interaction", "interaction_id"),
 )
 
@@ -104,6 +164,8 @@ corrections = Table(
     Column("rating", SmallInteger, nullable=False),
     Column("interaction_id", AnyText),
     Column("tags", Json, nullable=False),
+    # since form 3
+    Column("origin", Text, nullable=False, server_default="direct_user"),
 )
 
 preferences = Table(

@@ -1,4 +1,4 @@
-"""What a reader's SQL sees: five views, the same on every database. `docs/sql-views.md` explains each column.
+"""What a reader's SQL sees: eight views, the same on every database. `docs/sql-views.md` explains each column.
 
 Times are text in UTC, truth values 0 or 1, money US dollars, lists JSON text.
 """
@@ -77,6 +77,8 @@ INTERACTIONS = View(
         **_plain("value_score", "value_parts", "tags", "failure"),
         **_plain("asker", "cache", "cache_read_tokens", "cache_write_tokens"),
         "holdout": _truth("holdout"),
+        **_plain("similarities", "withheld", "origin", "channel", "question_key"),
+        "learned": _truth("learned"),
     },
 )
 
@@ -85,9 +87,11 @@ PASSAGE_USAGE = View(
     "credit_records GROUP BY passage_id",
     {
         "passage_id": Taken("passage_id"),
-        "uses": Taken("count(*)"),
-        "credit": Taken("sum(credit)"),
-        "mean_credit": Taken("avg(credit)"),
+        "uses": Taken("count(CASE WHEN NOT withheld THEN 1 END)"),
+        "credit": Taken("coalesce(sum(CASE WHEN NOT withheld THEN credit END), 0.0)"),
+        "mean_credit": Taken("avg(CASE WHEN NOT withheld THEN credit END)"),
+        "withheld_uses": Taken("count(CASE WHEN withheld THEN 1 END)"),
+        "withheld_mean_credit": Taken("avg(CASE WHEN withheld THEN credit END)"),
     },
 )
 
@@ -98,7 +102,7 @@ CORRECTIONS = View(
         "id": Taken("id"),
         "date": Taken("created_at", "day"),
         "created_at": Taken("created_at", "time"),
-        **_plain("query", "correction", "rating", "interaction_id", "tags"),
+        **_plain("query", "correction", "rating", "interaction_id", "tags", "origin"),
     },
 )
 
@@ -119,7 +123,43 @@ PREFERENCES = View(
     },
 )
 
-VIEWS = (INTERACTIONS, PASSAGE_USAGE, CORRECTIONS, SOURCES, PREFERENCES)
+EVENTS = View(
+    "events",
+    "event_records",
+    {
+        "id": Taken("id"),
+        "date": Taken("at", "day"),
+        "at": Taken("at", "time"),
+        **_plain("source", "kind", "fields", "interaction_id"),
+        "own": _truth("own"),
+    },
+)
+
+LEARNED = View(
+    "learned",
+    "learned_records WHERE NOT deleted",
+    {
+        **_plain("id", "stage", "collection", "name", "text", "origin", "strategy", "signature"),
+        "date": Taken("created_at", "day"),
+        "created_at": Taken("created_at", "time"),
+        "changed_at": Taken("changed_at", "time"),
+        **_plain("learned_from", "rests_on", "replaced_by", "why"),
+        "published": _truth("published"),
+    },
+)
+
+CHANGES = View(
+    "changes",
+    "change_records",
+    {
+        "place": Taken("place"),
+        "date": Taken("at", "day"),
+        "at": Taken("at", "time"),
+        **_plain("item_id", "action", "actor", "why", "before", "after", "previous_hash", "hash"),
+    },
+)
+
+VIEWS = (INTERACTIONS, PASSAGE_USAGE, CORRECTIONS, SOURCES, PREFERENCES, EVENTS, LEARNED, CHANGES)
 
 VIEW_NAMES = tuple(view.name for view in VIEWS)
 

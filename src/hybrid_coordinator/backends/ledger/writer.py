@@ -5,7 +5,7 @@ many were waiting changes neither the hand-overs nor the commits.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import groupby
@@ -27,11 +27,10 @@ PATIENCE_S = 0.02
 
 @dataclass(slots=True, eq=False)
 class _Ticket:
-    """A piece of work in the queue and what came of it: a row for a statement, or anything at all."""
+    """A piece of work in the queue and what came of it: rows for statements, or anything at all."""
 
     done: asyncio.Future[Any]
-    statement: Executable | None = None
-    row: Values | None = None
+    rows: Sequence[tuple[Executable, Values]] = ()
     work: Callable[[Connection], Any] | None = None
     committed: bool = False
     result: Any = None
@@ -71,13 +70,13 @@ class Writer:
             await done
         return done.result()
 
-    async def add(self, statement: Executable, row: Values, *, patient: bool = False) -> None:
-        """Carry out the statement for a row and return once it is committed.
+    async def add(self, *rows: tuple[Executable, Values], patient: bool = False) -> None:
+        """Carry out each statement for its row and return once all are committed, together.
 
         Rows that wait for the same statement go to the database together, so all of them name the same columns.
         """
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._queue(_Ticket(done, statement=statement, row=row), patient=patient)
+        self._queue(_Ticket(done, rows=rows), patient=patient)
         with anyio.CancelScope(shield=True):
             await done
 
@@ -149,10 +148,20 @@ class Writer:
 
 
 def _carry_out(connection: Connection, tickets: Sequence[_Ticket]) -> None:
-    for statement, group in groupby(tickets, key=lambda ticket: ticket.statement):
-        if statement is not None:
-            connection.execute(statement, [ticket.row or {} for ticket in group]).close()
+    for of_rows, group in groupby(tickets, key=lambda ticket: ticket.work is None):
+        if of_rows:
+            _add_rows(connection, group)
             continue
         for ticket in group:
             if ticket.work is not None:
                 ticket.result = ticket.work(connection)
+
+
+def _add_rows(connection: Connection, tickets: Iterable[_Ticket]) -> None:
+    """All rows of one statement at once; statements in the order in which they are met first."""
+    waiting: dict[Executable, list[Values]] = {}
+    for ticket in tickets:
+        for statement, row in ticket.rows:
+            waiting.setdefault(statement, []).append(row)
+    for statement, rows in waiting.items():
+        connection.execute(statement, rows).close()

@@ -11,7 +11,22 @@ from hybrid_coordinator.faces.cli.asking import ask, browse, correct, outcome, s
 from hybrid_coordinator.faces.cli.caching import cache
 from hybrid_coordinator.faces.cli.checking import doctor, settings
 from hybrid_coordinator.faces.cli.demo import demo
+from hybrid_coordinator.faces.cli.gaps import compare, gaps
 from hybrid_coordinator.faces.cli.indexing import import_, index, reindex
+from hybrid_coordinator.faces.cli.learned import (
+    approve,
+    changes,
+    exclude,
+    learned,
+    reject,
+    restore,
+    review,
+    rollback,
+    skills,
+    trace,
+    unmerge,
+)
+from hybrid_coordinator.faces.cli.learning import learn
 from hybrid_coordinator.faces.cli.reporting import export, models, report
 from hybrid_coordinator.faces.cli.serving import mcp, serve
 from hybrid_coordinator.faces.failures import error_body, failure_of
@@ -27,8 +42,9 @@ def cli() -> None:
 
 
 for command in (
-    ask, browse, cache, correct, demo, doctor, export, import_, index, mcp, models, outcome, reindex, report, search,
-    serve, settings,
+    approve, ask, browse, cache, changes, compare, correct, demo, doctor, exclude, export, gaps, import_, index, learn,
+    learned, mcp, models, outcome, reindex, reject, report, restore, review, rollback, search, serve, settings, skills,
+    trace, unmerge,
 ):  # fmt: skip
     cli.add_command(command)
 

@@ -1,0 +1,86 @@
+"""What was learned, as rows of its table and as the JSON of the log, and back. Both ways are exact."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import datetime
+from hashlib import sha256
+from typing import Any
+
+from sqlalchemy import Row
+
+from hybrid_coordinator.backends.ledger.canonical import canonical, write_time
+from hybrid_coordinator.backends.ledger.rows import Values
+from hybrid_coordinator.domain.knowledge import Collection, Draft
+from hybrid_coordinator.domain.learning import Learned, Stage
+from hybrid_coordinator.domain.trust import Origin
+
+_PLAIN = ("id", "strategy", "created_at", "changed_at", "signature", "replaced_by", "why")
+"""Fields of an item that are columns as they stand."""
+
+_DRAFT = ("key", "text", "payload", "source")
+
+_NAMES = ("skill_name", "title", "error_message", "name")
+"""Where a payload says what its passage is called."""
+
+
+def learned_values(item: Learned) -> Values:
+    """One row, but for what the log says of it."""
+    return {
+        **{name: getattr(item, name) for name in _PLAIN},
+        **{name: getattr(item.draft, name) for name in _DRAFT},
+        "stage": item.stage.value,
+        "collection": item.draft.collection.value,
+        "name": _name(item.draft.payload),
+        "origin": item.origin.value,
+        "learned_from": item.learned_from,
+        "rests_on": item.rests_on,
+    }
+
+
+def _name(payload: Mapping[str, Any]) -> str:
+    return next((str(payload[name]) for name in _NAMES if payload.get(name)), "")
+
+
+def to_learned(row: Row[Any]) -> Learned:
+    """An item from a whole row."""
+    values = row._mapping
+    draft = Draft(id=row.id, collection=Collection(row.collection), **{name: values[name] for name in _DRAFT})
+    return Learned(
+        **{name: values[name] for name in _PLAIN},
+        stage=Stage(row.stage),
+        draft=draft,
+        origin=Origin(row.origin),
+        learned_from=tuple(row.learned_from),
+        rests_on=tuple(row.rests_on),
+    )
+
+
+def to_json(item: Learned | None) -> dict[str, Any] | None:
+    """Every field of an item in JSON values; times are ISO 8601 in UTC."""
+    return None if item is None else {**asdict(item), **_times(item)}
+
+
+def _times(item: Learned) -> dict[str, str]:
+    return {"created_at": write_time(item.created_at), "changed_at": write_time(item.changed_at)}
+
+
+def from_json(values: Mapping[str, Any] | None) -> Learned | None:
+    """Undo `to_json`; what an older release did not write has its default."""
+    if values is None:
+        return None
+    draft = values["draft"]
+    typed = {
+        "stage": Stage(values["stage"]),
+        "draft": Draft(**{**draft, "collection": Collection(draft["collection"])}),
+        "origin": Origin(values["origin"]),
+        "learned_from": tuple(values["learned_from"]),
+        "rests_on": tuple(values["rests_on"]),
+        "created_at": datetime.fromisoformat(values["created_at"]),
+        "changed_at": datetime.fromisoformat(values["changed_at"]),
+    }
+    return Learned(**{**values, **typed})
+
+
+def digest(item: Learned) -> str:
+    """What tells one state of an item from every other. It is not kept: it is that of this release's fields."""
+    return sha256(canonical(to_json(item))).hexdigest()

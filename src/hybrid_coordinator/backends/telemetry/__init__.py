@@ -1,0 +1,1 @@
+"""Telemetry files: read on, written, packed and thrown away."""

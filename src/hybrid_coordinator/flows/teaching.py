@@ -1,0 +1,121 @@
+"""What somebody says the right answer is: kept, and served to like questions at once."""
+
+from dataclasses import dataclass
+
+from hybrid_coordinator.domain.interaction import Correction
+from hybrid_coordinator.domain.knowledge import Collection, Draft, Payload
+from hybrid_coordinator.domain.learning import Change, Learned, Stage
+from hybrid_coordinator.domain.trust import Origin
+from hybrid_coordinator.errors import BadInput
+from hybrid_coordinator.flows.publishing import Publisher
+from hybrid_coordinator.logic.error_signatures import error_signature
+from hybrid_coordinator.logic.errors_in_text import looks_like_error
+from hybrid_coordinator.logic.questions import check_question
+from hybrid_coordinator.logic.redaction import redact
+from hybrid_coordinator.logic.screening import screen
+from hybrid_coordinator.ports import Catalog, Clock, Ledger
+
+STRATEGY = "correction"
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """A correction as somebody gives it. `origin` says whose word it is: a person's own, or an agent's."""
+
+    query: str
+    correction: str
+    rating: int = 0
+    interaction_id: str | None = None
+    tags: tuple[str, ...] = ()
+    origin: Origin = Origin.DIRECT_USER
+
+
+class Teacher:
+    """Takes corrections in. A person's own word is served from then on; an agent's has to prove itself first, and
+    waits for a person when it reads like something that was planted."""
+
+    def __init__(self, ledger: Ledger, catalog: Catalog, publisher: Publisher, clock: Clock) -> None:
+        self._ledger = ledger
+        self._catalog = catalog
+        self._publisher = publisher
+        self._clock = clock
+
+    async def correct(self, lesson: Lesson) -> Learned:
+        """Keep a correction and publish it. Raises BadInput, and NotFound for an unknown interaction."""
+        if lesson.rating not in (-1, 0, 1):
+            raise BadInput(f"rating is {lesson.rating!r}; it must be -1 (bad), 0 (neutral) or 1 (good)")
+        if lesson.interaction_id is not None:
+            await self._ledger.get(lesson.interaction_id)
+        kept = Correction(
+            id=self._clock.new_id(),
+            created_at=self._clock.now(),
+            query=redact(check_question(lesson.query)).text,
+            correction=redact(check_question(lesson.correction, "correction")).text,
+            rating=lesson.rating,
+            interaction_id=lesson.interaction_id,
+            tags=lesson.tags,
+            origin=lesson.origin,
+        )
+        await self._ledger.correct(kept)
+        item = await self._learn(kept)
+        await self._publisher.work()
+        return item
+
+    async def adopt(self) -> int:
+        """Take corrections that the catalogue does not know, of a release before it, into it; how many."""
+        adopted = 0
+        for correction in await self._ledger.corrections(limit=1_000_000):
+            if not await self._catalog.get([correction.id]):
+                await self._learn(correction)
+                adopted += 1
+        return adopted
+
+    async def _learn(self, correction: Correction) -> Learned:
+        item = taught(correction)
+        action = "quarantine" if item.stage is Stage.QUARANTINED else "learn"
+        actor = "person" if correction.origin is Origin.DIRECT_USER else "agent"
+        await self._catalog.apply([Change(item.id, action, None, item, actor, item.why)], self._clock.now())
+        return item
+
+
+def taught(correction: Correction) -> Learned:
+    """A correction as something learned."""
+    stage, why = _stage(correction)
+    error = looks_like_error(correction.query)
+    return Learned(
+        id=correction.id,
+        stage=stage,
+        draft=correction_draft(correction),
+        origin=correction.origin,
+        learned_from=(correction.id, *((correction.interaction_id,) if correction.interaction_id else ())),
+        strategy=STRATEGY,
+        created_at=correction.created_at,
+        changed_at=correction.created_at,
+        signature=error_signature(correction.query) if error else "",
+        why=why,
+    )
+
+
+def _stage(correction: Correction) -> tuple[Stage, str]:
+    if correction.origin is Origin.DIRECT_USER:
+        return Stage.PROVEN, "a person taught it"
+    reasons = screen(f"{correction.query}\n{correction.correction}")
+    if reasons:
+        return Stage.QUARANTINED, f"an agent taught it, and it {' and '.join(reasons)}"
+    return Stage.CANDIDATE, "an agent taught it"
+
+
+def correction_draft(correction: Correction) -> Draft:
+    """A correction as knowledge: an error's fix when the question quotes an error, else a practice."""
+    text = f"{correction.query}\n\n{correction.correction}"
+    source = f"correction:{correction.id}"
+    if looks_like_error(correction.query):
+        fields: Payload = {
+            "error_message": correction.query,
+            "error_type": "correction",
+            "solution": correction.correction,
+            "solution_verified": correction.rating == 1,
+        }
+        return Draft(correction.id, Collection.ERRORS, correction.query, text, fields, source)
+    fields = {"category": "correction", "title": correction.query, "description": correction.correction}
+    return Draft(correction.id, Collection.PRACTICES, correction.query, text, fields, source)
