@@ -18,6 +18,7 @@ from hybrid_coordinator.domain.knowledge import Collection, Draft
 from hybrid_coordinator.domain.query import Query, Speciality
 from hybrid_coordinator.domain.route import Location, ModelCard
 from hybrid_coordinator.domain.telemetry import DeadLetter, FilePosition
+from hybrid_coordinator.domain.trust import Origin
 from hybrid_coordinator.flows.switchboard import VendorDesk
 from hybrid_coordinator.logic.learning_pace import LearningPace
 from hybrid_coordinator.logic.retention import TelemetryFile
@@ -163,7 +164,9 @@ class Room:
         )
 
     async def teach(self, key: str, text: str, collection: Collection = Collection.PRACTICES, id: str = "p1") -> None:
-        await self.knowledge.put([Draft(id, collection, key, text)], await self.embedder.embed([key]))
+        """A passage that a person stands for."""
+        draft = Draft(id, collection, key, text, {"origin": Origin.DIRECT_USER.value})
+        await self.knowledge.put([draft], await self.embedder.embed([key]))
 
     async def hear(self, query: Query) -> list[AnswerEvent]:
         return await hear(self.house, query)

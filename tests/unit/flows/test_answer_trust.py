@@ -26,6 +26,7 @@ from hybrid_coordinator.flows.deciding import HOLDOUT_REASON
 from hybrid_coordinator.flows.lessons import REJECTED
 from hybrid_coordinator.flows.recording import UNRECORDED
 from hybrid_coordinator.flows.shadowing import SHADOW
+from hybrid_coordinator.flows.teaching import Lesson
 from hybrid_coordinator.logic.budgets import BudgetPolicy
 from hybrid_coordinator.settings import GatewaySettings
 from room import AWAY, CALM, HOME, Room, answer, hear
@@ -88,7 +89,7 @@ async def test_what_is_taught_about_a_question_makes_its_cached_answer_old(room:
     house = room.house
     await answer(house, QUESTION)
 
-    await house.feedback.correct(QUESTION.text, "Run systemctl restart nginx.")
+    await house.learning.teacher.correct(Lesson(QUESTION.text, "Run systemctl restart nginx."))
 
     assert (await answer(house, QUESTION)).cache is CacheUse.NONE
 
