@@ -249,12 +249,13 @@ class TestSqlite(SqlLearningContract):
         await ledger.kin([1, 2])
         await ledger.uses(["p1", "p2"])
         await ledger.injections(limit=9)
+        await ledger.recent(limit=9, since=NOON)
         for since in (None, NOON):
             await ledger.tagged("a", since=since, limit=9)
             await ledger.troubled(limit=9, low_value=0.4, since=since)
 
         await ledger.aclose()
-        assert len(plans) == 10
+        assert len(plans) == 11
         steps = [step for steps in plans for step in steps]
         used = set(re.findall(r"INDEX (interactions_\w+)", "\n".join(steps)))
         kinds = ("unscored", "unlearned", "unfiled", "by_question", "alike", "troubled", "valued", "by_time")

@@ -39,6 +39,7 @@ from hybrid_coordinator.flows.shadowing import Shadows
 from hybrid_coordinator.flows.switchboard import Switchboard, VendorDesk
 from hybrid_coordinator.flows.traffic import Traffic
 from hybrid_coordinator.flows.watching import WatchedKnowledge
+from hybrid_coordinator.logic.experiments import parse_variants
 from hybrid_coordinator.logic.pricing import find_price
 from hybrid_coordinator.logic.usefulness import UsefulnessPolicy
 from hybrid_coordinator.ports import Cache, Catalog, Clock, Embedder, Files, Keepsake, Knowledge, Ledger, Model
@@ -136,6 +137,10 @@ class House:
             name=self.clock.new_id(),
         )
 
+    @property
+    def _cards(self) -> list[ModelCard]:
+        return [model.card for model in self.models.values()]
+
     def _wire_filler(self) -> Filler:
         return Filler(
             self.learning.gaps,
@@ -145,7 +150,7 @@ class House:
             self.ledger,
             self.knowledge,
             self.embedder,
-            [model.card for model in self.models.values()],
+            [*(card for card in self._cards if card.location is Location.REMOTE), reference_card(self.settings)],
             FillPolicy(),
         )
 
@@ -169,7 +174,14 @@ class House:
             Closer(bookkeeper, self._recorder, self.ledger, self.cache, sessions, self.lessons, recalls, self.clock),
             self.ledger,
             self.clock,
-            AnswerPolicy(settings.grounding, settings.validation, settings.gateway.check_local, settings.withholding),
+            AnswerPolicy(
+                settings.grounding,
+                settings.validation,
+                settings.gateway.check_local,
+                settings.withholding,
+                parse_variants(settings.learning.variants, settings.grounding),
+            ),
+            self.traffic,
         )
 
     def _wire_feedback(self) -> Feedback:

@@ -129,7 +129,7 @@ async def _open_backends(settings: Settings, folder: Path, stack: AsyncExitStack
         cache=cache,
         lessons=FileKeepsake(folder / ROUTER_FILE),
         experience=FileKeepsake(folder / EXPERIENCE_FILE),
-        learning=_learning_backends(settings, folder, database),
+        learning=_learning_backends(settings, folder, database, stack),
         models=models,
         desks=open_desks(settings, stack),
         files=LocalFiles(),
@@ -138,15 +138,17 @@ async def _open_backends(settings: Settings, folder: Path, stack: AsyncExitStack
     )
 
 
-def _learning_backends(settings: Settings, folder: Path, database: Database) -> LearningBackends:
+def _learning_backends(settings: Settings, folder: Path, database: Database, stack: AsyncExitStack) -> LearningBackends:
     own = OwnTelemetryFile(folder / TELEMETRY_FOLDER)
     whereabouts = Whereabouts(read_places(settings.telemetry.paths), own.path)
+    telemetry = TailedFiles(whereabouts, folder / DEAD_LETTER_FILE, settings.telemetry)
+    stack.push_async_callback(telemetry.aclose)
     return LearningBackends(
         catalog=SqlCatalog(database),
         agenda=SqlAgenda(database),
         event_log=SqlEventLog(database),
         annals=SqlAnnals(database),
-        telemetry=TailedFiles(whereabouts, folder / DEAD_LETTER_FILE, settings.telemetry),
+        telemetry=telemetry,
         own_telemetry=own,
         shelf=TelemetryFolders(whereabouts),
         bookmark=FileKeepsake(folder / BOOKMARK_FILE),

@@ -60,8 +60,8 @@ class Learned:
 class Change:
     """One change of one learned thing. `before` is None for a new one, `after` None for one that was deleted.
 
-    `action` is one word: `learn`, `promote`, `hold`, `retire`, `merge`, `unmerge`, `supersede`, `archive`, `stale`,
-    `quarantine`, `approve`, `reject`, `rollback`. `actor` says who: the name of a step, or `person`.
+    `action` is one word: `learn`, `promote`, `retire`, `merge`, `unmerge`, `supersede`, `archive`, `stale`, `restore`,
+    `relate`, `quarantine`, `approve`, `reject`, `rollback`. `actor` says who: the name of a step, or `person`.
     """
 
     item_id: str

@@ -22,6 +22,8 @@ from hybrid_coordinator.domain.trust import Origin
 from hybrid_coordinator.flows.deciding import Decision
 from hybrid_coordinator.flows.digesting import Digest
 from hybrid_coordinator.flows.lessons import REJECTED
+from hybrid_coordinator.logic.experiments import Variant
+from hybrid_coordinator.logic.gaps import SYNTHETIC
 from hybrid_coordinator.logic.grounding import Grounding
 from hybrid_coordinator.logic.pricing import price_usage
 from hybrid_coordinator.logic.provenance import answer_origin
@@ -51,6 +53,7 @@ class Account:
 
     `shown` are the passages in its prompt and `withheld` the one that, by chance, is not; `grounded_on` are the ids of
     what it rests on. `earlier` are the origins of what it was made of besides: answers before it, or the one recalled.
+    `variant` is what its session tries out.
     """
 
     id: str
@@ -65,6 +68,7 @@ class Account:
     shown: tuple[Passage, ...] = ()
     withheld: tuple[str, ...] = ()
     earlier: tuple[Origin, ...] = ()
+    variant: Variant | None = None
     prompt: Prompt | None = None
     finished: Finished | None = None
     discarded: list[Discarded] = field(default_factory=list)
@@ -142,7 +146,7 @@ class Bookkeeper:
             similarities=tuple(passage.similarity for passage in account.shown),
             withheld=account.withheld,
             origin=answer_origin(account.query, account.shown, account.earlier),
-            channel=CHANNEL,
+            channel=SYNTHETIC if SYNTHETIC in account.query.tags else CHANNEL,
             session_id=account.query.session_id,
             input_tokens=usage.input_tokens,
             output_tokens=usage.output_tokens,

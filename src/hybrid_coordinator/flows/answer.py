@@ -25,7 +25,9 @@ from hybrid_coordinator.flows.closing import Closer
 from hybrid_coordinator.flows.deciding import Decider
 from hybrid_coordinator.flows.digesting import Digest, Digester, listen
 from hybrid_coordinator.flows.recording import HUNG_UP
+from hybrid_coordinator.flows.traffic import Traffic
 from hybrid_coordinator.logic.cached_answers import from_cached
+from hybrid_coordinator.logic.experiments import Variant, assign_variant
 from hybrid_coordinator.logic.grounding import Grounding, GroundingPolicy, ground, question_prompt, weave, without
 from hybrid_coordinator.logic.questions import check_question, clean_material
 from hybrid_coordinator.logic.validation import ValidationPolicy, check_answer
@@ -39,12 +41,13 @@ SESSION_TURNS = 6
 @dataclass(frozen=True, slots=True)
 class AnswerPolicy:
     """How questions are put to models, whether local answers are checked before they are trusted, and how often one
-    goes without something learned."""
+    goes without something learned. Of several `variants` each session has one, which grounds its answers."""
 
     grounding: GroundingPolicy
     validation: ValidationPolicy
     check_local: bool = True
     withholding: WithholdingPolicy = field(default_factory=WithholdingPolicy)
+    variants: tuple[Variant, ...] = ()
 
 
 class Answerer:
@@ -59,7 +62,9 @@ class Answerer:
         ledger: Ledger,
         clock: Clock,
         policy: AnswerPolicy,
+        traffic: Traffic,
     ) -> None:
+        """The traffic hears of every question for as long as it is being answered."""
         self._models = models
         self._decider = decider
         self._digester = digester
@@ -67,6 +72,7 @@ class Answerer:
         self._ledger = ledger
         self._clock = clock
         self._policy = policy
+        self._traffic = traffic
 
     async def stream(
         self, query: Query, voices: Mapping[str, Model] | None = None
@@ -76,17 +82,32 @@ class Answerer:
         `voices` stand in for the models of their names, or beside them, for this question only. Raises BadInput for a
         question that is none, OverBudget, and ModelUnavailable when no model gave a whole answer.
         """
+        with self._traffic.answering():
+            async with aclosing(self._stream(query, voices)) as events:
+                async for event in events:
+                    yield event
+
+    async def _stream(self, query: Query, voices: Mapping[str, Model] | None) -> AsyncGenerator[AnswerEvent, None]:
         started = self._clock.monotonic()
         answer_id = self._clock.new_id()
         voices = voices or {}
         models = {**voices, **self._models, **voices}  # the voices first: they speak as the asker does
         query, earlier = await self._prepare(query)
+        variant = self._variant_of(query.session_id or answer_id)
+        if variant is not None:
+            query = replace(query, tags=(*query.tags, variant.tag))
         decision = await self._decider.decide(answer_id, query, [model.card for model in models.values()])
         digest = Digest(answer_id, query, decision.route, decision.holdout)
         account = Account(answer_id, started, query, decision, digest, earlier=earlier)
+        account.variant = variant
         async with aclosing(self._tell(account, models)) as events:
             async for event in events:
                 yield event
+
+    def _variant_of(self, session: str) -> Variant | None:
+        """What a session tries out; the same for all of its questions."""
+        variants = {variant.name: variant for variant in self._policy.variants}
+        return variants[assign_variant("grounding", session, list(variants))] if variants else None
 
     async def _prepare(self, query: Query) -> tuple[Query, tuple[Origin, ...]]:
         """The question as it is asked, and the origins of the answers that go before it."""
@@ -186,7 +207,8 @@ class Answerer:
     def _ground(self, account: Account, reader: Location) -> Grounding:
         """What is put before the question; now and then by chance one thing less, but never in the hold-out, which is
         compared with everything else."""
-        decision, policy = account.decision, self._policy.grounding
+        decision = account.decision
+        policy = account.variant.grounding if account.variant else self._policy.grounding
         policy = replace(policy, min_similarity=max(policy.min_similarity, decision.min_similarity))
         grounding = ground(decision.passages, reader, policy)
         if decision.holdout:

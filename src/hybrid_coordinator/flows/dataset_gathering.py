@@ -1,11 +1,13 @@
 """Read what may be taught out of the ledger and the catalog, and set it aside row by row."""
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from typing import TypeVar
 
 import anyio.to_thread
 
 from hybrid_coordinator.domain.interaction import Correction, Interaction, PreferencePair
+from hybrid_coordinator.domain.knowledge import Payload
 from hybrid_coordinator.domain.learning import SERVED, Learned
 from hybrid_coordinator.domain.trust import may_teach
 from hybrid_coordinator.logic.dataset_card import DatasetPolicy, Gathered
@@ -59,7 +61,7 @@ class Gatherer:
             self._corrected.update(ids)
             answered = {one.id: one for one in await self._ledger.get_all(ids)}
             good = [one for one in page if self._is_good(one)]
-            await self._keep([correction_row(one, answered.get(one.interaction_id or "")) for one in good])
+            await self._keep(good, partial(_correction_row, answered))
 
     def _is_good(self, correction: Correction) -> bool:
         reason = "excluded" if correction.interaction_id in self._excluded else ""
@@ -71,7 +73,7 @@ class Gatherer:
         while page := await self._catalog.browse(tuple(SERVED), limit=PAGE, after=after):
             imported = [item for item in page if item.strategy == IMPORT]
             fit = [item for item in imported if self._passes("" if may_teach(item.origin) else "untrusted origin")]
-            await self._keep([imported_row(item) for item in fit])
+            await self._keep(fit, imported_row)
             after = page[-1].id
 
     async def _gather_interactions(self) -> None:
@@ -83,7 +85,7 @@ class Gatherer:
                 return
             fit = [one for one in page if self._passes(self._why_unfit(one))][:room]
             learned = await self._learned(fit)
-            await self._keep([interaction_row(one, learned[one.id]) for one in fit])
+            await self._keep(fit, partial(_interaction_row, learned))
 
     def _why_unfit(self, interaction: Interaction) -> str:
         corrected = "corrected" if interaction.id in self._corrected else ""
@@ -113,11 +115,11 @@ class Gatherer:
             await self._keep_pairs(page[:room], halves)
             room -= len(page)
 
-    async def _keep(self, rows: Sequence[TrainingRow]) -> None:
-        reasons = await anyio.to_thread.run_sync(lambda: [why_unteachable(row.question, row.answer) for row in rows])
-        kept = [row for row, reason in zip(rows, reasons, strict=True) if self._passes(reason)]
-        await self._draft.set_aside([row_json(row) for row in kept])
-        for row in kept:
+    async def _keep(self, records: Sequence[T], make: Callable[[T], TrainingRow]) -> None:
+        looked_at = await anyio.to_thread.run_sync(lambda: [_look_at(make(record)) for record in records])
+        kept = [(row, written) for row, written, reason in looked_at if self._passes(reason)]
+        await self._draft.set_aside([written for _, written in kept])
+        for row, _ in kept:
             self._gathered.sketches.append(sketch_row(row, len(self._gathered.sketches)))
             self._gathered.redacted.update(row.redacted)
 
@@ -133,6 +135,19 @@ class Gatherer:
         if reason:
             self._gathered.left_out[reason] += 1
         return not reason
+
+
+def _correction_row(answered: Mapping[str, Interaction], correction: Correction) -> TrainingRow:
+    return correction_row(correction, answered.get(correction.interaction_id or ""))
+
+
+def _interaction_row(learned: Mapping[str, tuple[Learned, ...]], interaction: Interaction) -> TrainingRow:
+    return interaction_row(interaction, learned[interaction.id])
+
+
+def _look_at(row: TrainingRow) -> tuple[TrainingRow, Payload, str]:
+    """The row, as it is written, and why it is not."""
+    return row, row_json(row), why_unteachable(row.question, row.answer)
 
 
 async def _pages(turn: Callable[[int | None], Awaitable[list[tuple[int, T]]]]) -> AsyncGenerator[list[T]]:

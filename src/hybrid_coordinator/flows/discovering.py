@@ -99,8 +99,9 @@ class Discoverer:
         return sorted(family, key=lambda one: (one.created_at, one.id))
 
     async def _discover(self, family: Sequence[Interaction]) -> Learned | None:
+        """What they have in common; compared in a thread, since it may take half a second."""
         vectors = await embed_all(self._embedder, [one.response for one in family])
-        verdict = compare_answers(family, vectors.tolist(), self._policy)
+        verdict = await anyio.to_thread.run_sync(compare_answers, family, vectors.tolist(), self._policy)
         told = await anyio.to_thread.run_sync(find_shared, family, self._policy) if verdict.trusted else None
         if told is None:
             return None

@@ -92,6 +92,8 @@ class Extractor:
         cases = await self._look_up(batch)
         idle = [case.interaction for case in cases if case.idle]
         await self._ledger.mark_learned(idle)
+        if worth := [case.interaction.id for case in cases if not case.unfit]:
+            await self._note("learning_triggered", interactions=worth)
         counts: Counter[str] = Counter()
         done, until = len(idle), self._clock.monotonic() + self._policy.batch_seconds
         for case in cases:

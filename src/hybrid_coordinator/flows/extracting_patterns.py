@@ -2,15 +2,15 @@
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import aclosing
 
 import anyio
 
 from hybrid_coordinator.domain.interaction import Interaction
 from hybrid_coordinator.domain.learning import Learned, Uses
-from hybrid_coordinator.domain.query import Prompt, Spoken, fold
+from hybrid_coordinator.domain.query import Prompt
 from hybrid_coordinator.domain.route import Location
 from hybrid_coordinator.errors import ModelUnavailable
+from hybrid_coordinator.flows.digesting import listen
 from hybrid_coordinator.logic.extraction_check import EXTRACTIVE, STRATEGIES, Extracted, check_pattern, copy_pattern
 from hybrid_coordinator.logic.extraction_policy import ExtractionPolicy
 from hybrid_coordinator.logic.extraction_prompts import extraction_prompt
@@ -57,7 +57,7 @@ class StrategyBook:
 
 
 class PatternMaker:
-    """Makes patterns. Whoever asks something comes first: a model that is at it is stopped."""
+    """Makes patterns. Whoever asks something comes first: while somebody does, answers are copied."""
 
     def __init__(
         self, models: Sequence[Model], book: StrategyBook, policy: ExtractionPolicy, *, busy: Callable[[], bool]
@@ -128,11 +128,5 @@ class PatternMaker:
         )
 
     async def _listen(self, model: Model, prompt: Prompt) -> str:
-        said: list[Spoken] = []
         with anyio.fail_after(self._policy.model_timeout_s):
-            async with aclosing(model.stream(prompt)) as pieces:
-                async for piece in pieces:
-                    said.append(piece)
-                    if self._busy():
-                        raise ModelUnavailable("somebody asks; the extraction gives way")
-        return fold(said).text
+            return (await listen(model, prompt)).text

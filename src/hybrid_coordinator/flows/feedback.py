@@ -181,9 +181,7 @@ class Feedback:
         if not interaction.context_provided:
             return {}
         passages = {passage.id: passage for passage in await self._knowledge.get(interaction.context_provided)}
-        credits = passage_credits(
-            interaction.response, list(passages.values()), credit, question=interaction.query
-        )
+        credits = passage_credits(interaction.response, list(passages.values()), credit, question=interaction.query)
         records = await self._ledger.credit(interaction.id, credits)
         await self._knowledge.amend(
             {id: _usage_fields(passages[id].collection, record) for id, record in records.items()}

@@ -1,6 +1,6 @@
 """Everything that is served, in order: for people to walk through, and to say which skills belong together."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -84,8 +84,11 @@ class SkillTree:
         new = [item.draft.key for item in items if item.draft.key not in self._vectors]
         known = self._vectors | dict(zip(new, await embed_all(self._embedder, new), strict=True))
         self._vectors = {item.draft.key: known[item.draft.key] for item in items}
-        skills = [see_skill(item, known[item.draft.key]) for item in items]
-        return await anyio.to_thread.run_sync(build_tree, skills, self._policy)
+        return await anyio.to_thread.run_sync(_grow, items, self._vectors, self._policy)
+
+
+def _grow(items: Sequence[Learned], vectors: Mapping[str, NDArray[np.float32]], policy: TreePolicy) -> Branch:
+    return build_tree([see_skill(item, vectors[item.draft.key]) for item in items], policy)
 
 
 def _relate(item: Learned, ids: Sequence[str], at: datetime) -> Learned:

@@ -24,6 +24,8 @@ MUCH = 65_536
 """More bytes than these are read in a thread."""
 CHORES = 4
 """Files that are packed or thrown away in one batch."""
+TROUBLES = 5
+"""Files that cannot be read and are named."""
 BEGINNING = 200
 """So many bytes of a line that is no event are kept."""
 
@@ -63,7 +65,7 @@ class Intake:
             done=new,
             more=batch.more,
             counts={"events": new, "known": known, "dead_letters": len(found.letters)},
-            detail="; ".join(f"{path!r} {why}" for path, why in sorted(batch.troubles.items())),
+            detail="; ".join(f"{path!r} {why}" for path, why in sorted(batch.troubles.items())[:TROUBLES]),
         )
 
 

@@ -42,7 +42,7 @@ class DiscoveryPolicy:
     days: int = 30
     window: int = 2_000
     batch: int = 16
-    neighbours: int = 24
+    neighbours: int = 16
 
 
 def is_telling(interaction: Interaction, excluded: Ids[str]) -> bool:
@@ -81,29 +81,31 @@ def find_shared(family: Sequence[Interaction], policy: DiscoveryPolicy) -> tuple
     """
     patterns = [extract_pattern(one.query, one.response) for one in family]
     sources = [Source(one.response) for one in family]
-    reduced = [_reduce(pattern, patterns, sources, policy.min_shared) for pattern in patterns]
+    needed = policy.min_shared * len(family)
+    steps = dict.fromkeys(step for pattern in patterns if pattern for step in pattern.steps)
+    shared = {step for step in steps if _count_saying(step, patterns, sources) >= needed}
+    reduced = [pattern and _reduce(pattern, shared, sources, needed) for pattern in patterns]
     told = [(len(one.steps) + bool(one.example) if one else 0) for one in reduced]
     best = max(range(len(family)), key=lambda place: (told[place], -place))
     pattern = reduced[best]
     return (family[best], pattern) if pattern and told[best] else None
 
 
-def _reduce(
-    pattern: Pattern | None, patterns: Sequence[Pattern | None], sources: Sequence[Source], min_shared: float
-) -> Pattern | None:
-    if pattern is None:
-        return None
-    needed = min_shared * len(sources)
-    steps = tuple(step for step in pattern.steps if _count_saying(step, patterns, sources) >= needed)
-    showing = sum(source.supports_code(pattern.example) for source in sources) if pattern.example else 0
-    return replace(pattern, steps=steps, example=pattern.example if showing >= needed else "")
-
-
 def _count_saying(step: str, patterns: Sequence[Pattern | None], sources: Sequence[Source]) -> int:
+    """How many answers say a step, in its words or in nearly the same."""
     return sum(
         source.supports(step)
         or any(say_the_same(step, other, _SAME_STEP) for other in (pattern.steps if pattern else ()))
         for pattern, source in zip(patterns, sources, strict=True)
+    )
+
+
+def _reduce(pattern: Pattern, shared: Ids[str], sources: Sequence[Source], needed: float) -> Pattern:
+    showing = sum(source.supports_code(pattern.example) for source in sources) if pattern.example else 0
+    return replace(
+        pattern,
+        steps=tuple(step for step in pattern.steps if step in shared),
+        example=pattern.example if showing >= needed else "",
     )
 
 

@@ -39,8 +39,8 @@ _TELLING = (
 
 _HINTS = (
     "err", "exception", "warning", "panic", "fault", "interrupt", "time", "exit", "fatal", "critical", "ora-",
-    "sqlstate", "http", "status", "denied", "refused", "reset", "no such", "not found", "memory", "no space", "already", "unable",
-    "could not", "cannot", "failed", "killed", "backoff",
+    "sqlstate", "http", "status", "denied", "refused", "reset", "no such", "not found", "memory", "no space",
+    "already", "unable", "could not", "cannot", "failed", "killed", "backoff",
 )  # fmt: skip
 """One of these stands in every telling line, or a code such as ENOENT: most lines of a log need no closer look."""
 

@@ -7,8 +7,8 @@ from enum import StrEnum
 
 from hybrid_coordinator.logic.sections import fenced
 
-MOST_LINES = 2_000
-"""Lines of one answer that are read."""
+MOST_LINES, MOST_CHARACTERS = 2_000, 60_000
+"""Of one answer; what comes after them is not read, nor is a line that they cut."""
 
 _HEADING = re.compile(r"^ {0,3}#{1,6}\s+")
 _POINT = re.compile(r"^\s*(?:\d{1,3}[.)]|[-*•+])\s+(?P<said>\S.*)$")
@@ -74,7 +74,8 @@ class _Line:
 
 
 def _logical_lines(answer: str) -> Iterator[_Line]:
-    lines = answer.splitlines()[:MOST_LINES]
+    whole = answer if len(answer) <= MOST_CHARACTERS else answer[:MOST_CHARACTERS].rpartition("\n")[0]
+    lines = whole.splitlines()[:MOST_LINES]
     held = ""
     for line, is_code in zip(lines, fenced(lines), strict=True):
         if held and not is_code and _carries_on(held, line):

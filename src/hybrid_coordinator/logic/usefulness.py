@@ -36,11 +36,11 @@ class UsefulnessPolicy:
     telling outcomes; means run over about `lately` of them, and after `memory` an outcome is mostly forgotten.
     """
 
-    spare: int = 10
+    spare: int = 25
     margin: float = 0.3
     blame: float = 0.06
     pull: float = 0.3
-    unlike: float = 0.8
+    unlike: float = 0.9
     least_worth: float = 0.5
     patience: float = 3.0
     lately: float = 20.0
@@ -100,8 +100,16 @@ def _relevance(passage: Passage, scale: float, policy: UsefulnessPolicy) -> floa
     little as yet, say little."""
     if not is_learned(passage):
         return passage.score * scale
-    alike = max(0.0, (passage.similarity - policy.unlike) / (1.0 - policy.unlike)) if _is_proven(passage) else 0.0
-    return passage.similarity * (policy.least_worth + (1.0 - policy.least_worth) * alike)
+    return passage.similarity * (policy.least_worth + (1.0 - policy.least_worth) * _promise(passage, policy))
+
+
+def _promise(passage: Passage, policy: UsefulnessPolicy) -> float:
+    """How far the question at hand is the one that something learned answers, and how far it did so far, in [0, 1]."""
+    if not _is_proven(passage):
+        return 0.0
+    alike = max(0.0, (passage.similarity - policy.unlike) / (1.0 - policy.unlike))
+    helped, failed = times_helped(passage), times_failed(passage)
+    return alike * (1 + helped) / (1 + helped + failed)
 
 
 def _is_proven(passage: Passage) -> bool:
@@ -157,16 +165,19 @@ def corrected_credits(
 def _shares(response: str, question: str, passages: Sequence[Passage]) -> dict[str, float]:
     """The share of the answer's telling words, in [0, 1], that each passage accounts for.
 
-    A word that several hold is owed to all of them, the more the earlier they were shown.
+    Passages on one subject have most words in common, so the one that accounts for most of the answer takes its words,
+    and each further one gets what those before it leave unexplained; of equals the one that was shown first.
     """
     telling = _telling(response) - _telling(question) or _telling(response)
-    held = [telling & _telling(passage.text) for passage in passages]
-    owed = dict.fromkeys((passage.id for passage in passages), 0.0)
-    for word in telling:
-        parts = {place: 1.0 / (1 + place) for place, words in enumerate(held) if word in words}
-        for place, part in parts.items():
-            owed[passages[place].id] += part / sum(parts.values()) / len(telling)
-    return owed
+    held = {passage.id: telling & _telling(passage.text) for passage in passages}
+    shares: dict[str, float] = {}
+    left = telling
+    while held:
+        best = max(held, key=lambda name: len(held[name] & left))
+        words = held.pop(best)
+        shares[best] = len(words & left) / max(len(telling), 1)
+        left = left - words
+    return shares
 
 
 def _telling(text: str) -> set[str]:

@@ -4,6 +4,7 @@ from hybrid_coordinator.settings.kinds import BOOL, BYTES, CAUTION, COUNT, DAYS,
 from hybrid_coordinator.settings.row import Setting
 
 LEARNING_TABLE: tuple[Setting, ...] = (
+    Setting("HYBRID_VARIANTS", "learning.variants", TEXT, "An experiment: ways to ground answers, of which each session has one, such as a:max_passages=5;b:max_passages=1. `hybrid-coordinator compare a b` says which is better."),
     Setting("HYBRID_LEARNING_ENABLED", "pace.enabled", BOOL, "Does a running server learn by itself? Without it `hybrid-coordinator learn` does, when it is told to."),
     Setting("HYBRID_LEARNING_TICK_S", "pace.tick_s", SECONDS, "How often the daemon looks for something to learn; after an outcome it looks at once."),
     Setting("HYBRID_LEARNING_MOST_BATCHES", "pace.most_batches", COUNT, "How many batches of one step are done before the next has its turn."),

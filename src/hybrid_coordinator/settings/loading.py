@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from hybrid_coordinator.errors import SettingError
+from hybrid_coordinator.logic.experiments import parse_variants
 from hybrid_coordinator.logic.telemetry_places import read_places
 from hybrid_coordinator.settings.kinds import NAMED_SECRETS, REDIS, SECRET, URL
 from hybrid_coordinator.settings.row import Setting
@@ -125,6 +126,7 @@ def _check_together(settings: Settings) -> None:
             "everybody can read what is known here"
         )
     read_places(settings.telemetry.paths)
+    parse_variants(settings.learning.variants, settings.grounding)
     if not settings.routing.hybrid_mode:
         _refuse_far_servers(settings)
 

@@ -143,6 +143,7 @@ class LearningSettings:
 
     pattern_extraction: bool = True
     auto_finetune: bool = False
+    variants: str = ""
     finetune_data_path: Path = Path("~/.local/share/nixos-ai-stack/fine-tuning/dataset.jsonl")
 
 

@@ -95,7 +95,7 @@ async def test_a_valuable_interaction_becomes_a_skill(bench: Bench) -> None:
     assert (skill.stage, skill.strategy, skill.learned_from) == (Stage.CANDIDATE, "extractive", ("a",))
     assert skill.draft.payload["usage_pattern"] == "1. Open the unit file.\n2. Reload the daemon."
     assert (worked.done, worked.more, worked.counts) == (1, False, {"learn": 1})
-    assert [kind for kind, _ in bench.notes] == ["pattern_stored"]
+    assert [kind for kind, _ in bench.notes] == ["learning_triggered", "pattern_stored"]
 
 
 async def test_doing_it_again_changes_nothing(bench: Bench) -> None:

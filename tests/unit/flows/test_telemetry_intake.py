@@ -306,6 +306,13 @@ async def test_lines_may_end_as_on_windows_and_blank_ones_are_passed_over(desk: 
     assert await desk.catch_up() == {"events": 3, "known": 0, "dead_letters": 0}
 
 
+async def test_a_long_line_is_read_like_any_other(desk: Desk) -> None:
+    desk.file.write_bytes(line(0) + line(1, output="long " * 100_000) + line(2))
+
+    assert await desk.catch_up() == {"events": 3, "known": 0, "dead_letters": 0}
+    assert await desk.questions() == questions(range(3))
+
+
 async def test_equal_lines_are_one_event_if_they_bear_a_time_and_several_if_not(desk: Desk) -> None:
     untimed = b'{"event": "checkpoint_saved"}\n'
     desk.file.write_bytes(line(0) * 3 + untimed * 3)

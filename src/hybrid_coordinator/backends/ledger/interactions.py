@@ -4,7 +4,19 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Update, bindparam, delete, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Update,
+    and_,
+    bindparam,
+    delete,
+    func,
+    literal_column,
+    select,
+    true,
+    update,
+)
 
 from hybrid_coordinator.backends.ledger.columns import AnyText, Json
 from hybrid_coordinator.backends.ledger.database import Database, Insert, Kept, in_parts
@@ -20,6 +32,8 @@ from hybrid_coordinator.domain.interaction import Interaction, Outcome, ValueSco
 from hybrid_coordinator.errors import NotFound
 
 _I = interactions.c
+
+_ANY = interactions.alias()
 
 _SETTLED = ("settled_at", "outcome", "user_feedback", "value_score")
 """What tells one settling of an interaction from another."""
@@ -93,11 +107,9 @@ class Interactions(Kept):
         min_value: float | None = None,
         outcome: str | None = None,
     ) -> list[Interaction]:
-        query = select(interactions).order_by(_I.place.desc()).limit(limit)
+        query = select(interactions).where(spanned(since)).order_by(_I.place.desc()).limit(limit)
         if session_id is not None:
             query = query.where(_I.session_id == session_id)
-        if since is not None:
-            query = query.where(_I.created_at >= since)
         if min_value is not None:
             query = query.where(_I.value_score >= min_value)
         if outcome is not None:
@@ -118,6 +130,17 @@ class Interactions(Kept):
             connection.execute(delete(sources)).close()
 
         await self._database.write(forget)
+
+
+def spanned(since: datetime | None, place: ColumnElement[int] = _I.place) -> ColumnElement[bool]:
+    """Recorded since then. The first place keeps a reader who goes backwards from going on for ever.
+
+    Added to nothing, it is sought in the index by time, and not from the first place on.
+    """
+    if since is None:
+        return true()
+    first = select(func.min(_ANY.c.place + literal_column("0"))).where(_ANY.c.created_at >= since).scalar_subquery()
+    return and_(_I.created_at >= since, place >= first)
 
 
 def unknown(interaction_id: str) -> NotFound:

@@ -1,7 +1,7 @@
 """What was learned, as rows of its table and as the JSON of the log, and back. Both ways are exact."""
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import fields
 from datetime import datetime
 from hashlib import sha256
 from typing import Any
@@ -16,6 +16,8 @@ from hybrid_coordinator.domain.trust import Origin
 
 _PLAIN = ("id", "strategy", "created_at", "changed_at", "signature", "replaced_by", "why")
 """Fields of an item that are columns as they stand."""
+
+_FIELDS = [field.name for field in fields(Learned)]
 
 _DRAFT = ("key", "text", "payload", "source")
 
@@ -57,11 +59,11 @@ def to_learned(row: Row[Any]) -> Learned:
 
 def to_json(item: Learned | None) -> dict[str, Any] | None:
     """Every field of an item in JSON values; times are ISO 8601 in UTC."""
-    return None if item is None else {**asdict(item), **_times(item)}
-
-
-def _times(item: Learned) -> dict[str, str]:
-    return {"created_at": write_time(item.created_at), "changed_at": write_time(item.changed_at)}
+    if item is None:
+        return None
+    draft = {name: getattr(item.draft, name) for name in ("id", "collection", *_DRAFT)}
+    times = {"created_at": write_time(item.created_at), "changed_at": write_time(item.changed_at)}
+    return {**{name: getattr(item, name) for name in _FIELDS}, "draft": draft, **times}
 
 
 def from_json(values: Mapping[str, Any] | None) -> Learned | None:

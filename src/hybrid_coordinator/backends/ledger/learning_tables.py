@@ -33,7 +33,7 @@ learned = Table(
     Column("changed_place", _Count, nullable=False),
     Column("deleted", Boolean, nullable=False),
     Column("published", Boolean, nullable=False),
-    Index("learned_by_stage", "stage"),
+    Index("learned_by_stage", "stage", "deleted"),
     Index("learned_by_signature", "signature", postgresql_using="hash"),  # which takes a text of any length
 )
 

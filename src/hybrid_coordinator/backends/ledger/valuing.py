@@ -5,21 +5,17 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
-    ColumnElement,
     Connection,
     Select,
-    and_,
     bindparam,
     func,
-    literal_column,
     select,
-    true,
     union,
     update,
 )
 
 from hybrid_coordinator.backends.ledger.database import Database, Kept, in_parts
-from hybrid_coordinator.backends.ledger.interactions import marking, require, seen_values
+from hybrid_coordinator.backends.ledger.interactions import marking, require, seen_values, spanned
 from hybrid_coordinator.backends.ledger.rows import tag_key, to_interaction, value_values
 from hybrid_coordinator.backends.ledger.tables import (
     TROUBLED,
@@ -71,14 +67,14 @@ class Valuing(Kept):
         query = (
             select(interactions)
             .join(tags, tags.c.place == _I.place)
-            .where(tags.c.tag == tag_key(tag), _spanned(since, tags.c.place))
+            .where(tags.c.tag == tag_key(tag), spanned(since, tags.c.place))
         )
         return await self._interactions(query.order_by(tags.c.place.desc()).limit(limit))
 
     async def troubled(self, *, limit: int, low_value: float, since: datetime | None = None) -> list[Interaction]:
         """As the port says; what replaced a rejected answer is as new as that rejection."""
-        wrong = select(_I.place).where(TROUBLED, _spanned(since)).order_by(_I.place.desc())
-        poor = select(_I.place).where(VALUED, _I.value_score < low_value, _spanned(since)).order_by(_I.place.desc())
+        wrong = select(_I.place).where(TROUBLED, spanned(since)).order_by(_I.place.desc())
+        poor = select(_I.place).where(VALUED, _I.value_score < low_value, spanned(since)).order_by(_I.place.desc())
         kinds = (kind.limit(limit).subquery() for kind in (wrong, poor, _replacements(since)))
         places = union(*(select(kind.c.place) for kind in kinds))
         query = select(interactions).where(_I.place.in_(places)).order_by(_I.place.desc()).limit(limit)
@@ -101,29 +97,16 @@ class Valuing(Kept):
         return [to_interaction(row) for row in await self._database.all(query)]
 
 
-def _spanned(since: datetime | None, place: ColumnElement[int] = _I.place) -> ColumnElement[bool]:
-    """Recorded since then. The first place keeps a reader who goes backwards from going on for ever.
-
-    Added to nothing, it is sought in the index by time, and not from the first place on.
-    """
-    if since is None:
-        return true()
-    first = select(func.min(_ANY.c.place + literal_column("0"))).where(_ANY.c.created_at >= since).scalar_subquery()
-    return and_(_I.created_at >= since, place >= first)
-
-
 def _replacements(since: datetime | None) -> Select[Any]:
     rejected = interactions.alias()
     return (
         select(_I.place)
         .join_from(tags, rejected, tags.c.place == rejected.c.place)
         .join(interactions, _I.id == rejected.c.parent_id)
-        .where(tags.c.tag == REJECTED, _spanned(since))
+        .where(tags.c.tag == REJECTED, spanned(since))
         .order_by(tags.c.place.desc())
     )
 
-
-_ANY = interactions.alias()
 
 _SCORE = (
     update(interactions)
