@@ -46,7 +46,7 @@ from hybrid_coordinator.logic.extraction_shape import read_pattern
 from hybrid_coordinator.logic.support import Source
 
 CONTEXT_TOKENS = 2_048
-SLOTS = 4
+SLOTS = 2
 PAIRS = 36
 SEED = 5
 STRANGERS = 200

@@ -39,6 +39,7 @@ from hybrid_coordinator.flows.history import History
 from hybrid_coordinator.flows.publishing import Publisher
 from hybrid_coordinator.flows.teaching import Lesson, Teacher
 from hybrid_coordinator.logic.grounding import GroundingPolicy
+from hybrid_coordinator.logic.provenance import ProvenancePolicy
 from hybrid_coordinator.logic.scoring import Neighbourhood, ScoringPolicy, credit_for, score_value
 from hybrid_coordinator.logic.silence import SilencePolicy
 from hybrid_coordinator.logic.usefulness import UsefulnessPolicy
@@ -212,7 +213,13 @@ async def _open_school(stream: Stream, embedder: RememberingEmbedder) -> AsyncIt
             learning=Augmenter(embedder, knowledge, history, grounding, experience),
             plain=Augmenter(embedder, knowledge, history, grounding),
             crediting=Crediting(records.ledger, knowledge, experience),
-            teacher=Teacher(records.ledger, records.catalog, Publisher(records.catalog, knowledge, embedder), clock),
+            teacher=Teacher(
+                records.ledger,
+                records.catalog,
+                Publisher(records.catalog, knowledge, embedder),
+                clock,
+                ProvenancePolicy(),
+            ),
             clock=clock,
             texts=stream.corpus,
             leads={name: name for name in stream.corpus},

@@ -113,15 +113,7 @@ async def report_again_and_again(room: PoisonRoom, record: Record) -> None:
 
 async def correct_as_agent(room: PoisonRoom, record: Record) -> None:
     """An agent that says what the right answer would have been."""
-    item = await room.teacher.correct(
-        Lesson(
-            record.question,
-            record.answer,
-            1,
-            origin=report_origin(Origin.MODEL_INFERENCE, room.policy),
-            tags=("agent",),
-        )
-    )
+    item = await room.teacher.correct(Lesson(record.question, record.answer, 1, tags=("agent",), reported=True))
     room.planted(record.name, item.id)
 
 

@@ -76,7 +76,7 @@ class PoisonRoom:
         self.ledger = SqlLedger(self.database)
         self.catalog = SqlCatalog(self.database)
         self.event_log = SqlEventLog(self.database)
-        self.teacher = Teacher(self.ledger, self.catalog, self.publisher, self.clock)
+        self.teacher = Teacher(self.ledger, self.catalog, self.publisher, self.clock, self.policy)
 
     @property
     def publisher(self) -> Publisher:

@@ -1,6 +1,5 @@
 """When to be silent: how well similarity tells what helps, and what a threshold fitted to outcomes lets through.
 
-Answerable questions are those of `ops_runbooks`; unanswerable ones, about other things, are as many of `cosqa_dev`. Each
 Answerable questions are those of `ops_runbooks`; unanswerable ones, about other things, are as many of `cosqa_dev`.
 Each is searched in the runbooks, and the first passage helps when it is the right one. The threshold is fitted on one
 half of the questions and judged on the other, over many halvings.

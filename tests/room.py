@@ -91,6 +91,22 @@ class NoTelemetry:
         return False
 
 
+def learn_from_fakes(ledger: MemoryLedger, folder: Path) -> LearningBackends:
+    """Everything that learning needs, in memory; the dataset goes into the folder."""
+    telemetry = NoTelemetry()
+    return LearningBackends(
+        catalog=MemoryCatalog(),
+        agenda=MemoryAgenda(),
+        event_log=MemoryEventLog(ledger),
+        annals=MemoryAnnals(ledger),
+        telemetry=telemetry,
+        own_telemetry=telemetry,
+        shelf=telemetry,
+        bookmark=Memory(),
+        datasets=JsonlDataset(folder / "dataset.jsonl"),
+    )
+
+
 CALM = Settings(
     gateway=GatewaySettings(holdout_share=0.0),
     router=LearningPolicy(exploration=0.0),
@@ -151,16 +167,14 @@ class Room:
 
     @property
     def _learning(self) -> LearningBackends:
-        return LearningBackends(
+        fakes = learn_from_fakes(self.ledger, self.folder)
+        return replace(
+            fakes,
             catalog=self.catalog,
-            agenda=MemoryAgenda(),
             event_log=self.event_log,
-            annals=MemoryAnnals(self.ledger),
             telemetry=self.telemetry,
             own_telemetry=self.telemetry,
             shelf=self.telemetry,
-            bookmark=Memory(),
-            datasets=JsonlDataset(self.folder / "dataset.jsonl"),
         )
 
     async def teach(self, key: str, text: str, collection: Collection = Collection.PRACTICES, id: str = "p1") -> None:

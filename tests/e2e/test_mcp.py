@@ -19,7 +19,6 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 
 from hybrid_coordinator.app import Backends, House
-from hybrid_coordinator.backends.datasets.jsonl import JsonlDataset
 from hybrid_coordinator.backends.files.local import LocalFiles
 from hybrid_coordinator.domain.knowledge import Collection, Draft, Vector
 from hybrid_coordinator.domain.query import Prompt, Spoken
@@ -29,7 +28,7 @@ from hybrid_coordinator.faces.mcp import INSTRUCTIONS, McpFace, build_mcp, descr
 from hybrid_coordinator.faces.operations import TOOLS
 from hybrid_coordinator.settings import ServerSettings, Settings
 from hybrid_coordinator.testing import HashEmbedder, ManualClock, MemoryKnowledge, MemoryLedger, ScriptedModel
-from room import Memory, cache_in_memory
+from room import Memory, cache_in_memory, learn_from_fakes
 
 GOLDEN = Path(__file__).parents[1] / "unit" / "golden" / "tools_list.json"
 DEADLINE_S = 10.0
@@ -57,17 +56,19 @@ def build_house(
     embedder: HashEmbedder | None = None,
     settings: Settings | None = None,
 ) -> House:
+    ledger = MemoryLedger()
     return House(
         settings or Settings(),
         Backends(
             embedder=embedder or HashEmbedder(),
             knowledge=MemoryKnowledge(),
-            ledger=MemoryLedger(),
+            ledger=ledger,
             cache=cache_in_memory(embedder or HashEmbedder()),
             lessons=Memory(),
+            experience=Memory(),
+            learning=learn_from_fakes(ledger, folder),
             desks={},
             models={"scripted": model or ScriptedModel()},
-            datasets=JsonlDataset(folder / "dataset.jsonl"),
             files=LocalFiles(),
             clock=ManualClock(),
             neighbours={},

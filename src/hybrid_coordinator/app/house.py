@@ -16,6 +16,7 @@ from hybrid_coordinator.flows.augment import Augmenter
 from hybrid_coordinator.flows.budgets import Budgets
 from hybrid_coordinator.flows.caching import SemanticCache
 from hybrid_coordinator.flows.closing import Closer
+from hybrid_coordinator.flows.crediting import Crediting
 from hybrid_coordinator.flows.datasets import Exported
 from hybrid_coordinator.flows.deciding import Decider
 from hybrid_coordinator.flows.digesting import Digester
@@ -82,6 +83,7 @@ class House:
             self.ledger, backends.experience, settings.grounding, UsefulnessPolicy(), settings.silence
         )
         self.augmenter = Augmenter(self.embedder, self.knowledge, self.history, settings.grounding, self.experience)
+        self.crediting = Crediting(self.ledger, self.knowledge, self.experience)
         self.traffic = Traffic()
         self.learning = self._wire_learning(backends)
         router = LearnedRouter(self.embedder, settings.router)
@@ -130,6 +132,7 @@ class House:
             embedder=self.embedder,
             cache=self.cache,
             experience=self.experience,
+            crediting=self.crediting,
             models=backends.models,
             files=backends.files,
             clock=self.clock,
@@ -194,8 +197,10 @@ class House:
             self.settings.scoring,
             cache=self.cache,
             lessons=self.lessons,
-            teacher=self.learning.teacher,
+            crediting=self.crediting,
+            teach=self.learning.correct,
             news=self.daemon.note_news,
+            provenance=self.settings.provenance,
             extract_patterns=self.settings.learning.pattern_extraction,
         )
 

@@ -1,7 +1,7 @@
 """The flows that learn, wired: what the daemon runs, and what a person can ask of what was learned."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from hybrid_coordinator.daemon import Daemon, Worker
@@ -10,6 +10,7 @@ from hybrid_coordinator.domain.route import Location
 from hybrid_coordinator.flows.ageing import Ageing
 from hybrid_coordinator.flows.caching import SemanticCache
 from hybrid_coordinator.flows.comparing import Comparer
+from hybrid_coordinator.flows.crediting import Crediting
 from hybrid_coordinator.flows.curating import Curator
 from hybrid_coordinator.flows.datasets import Exporter
 from hybrid_coordinator.flows.discovering import Discoverer
@@ -31,10 +32,11 @@ from hybrid_coordinator.flows.restoring import Restorer
 from hybrid_coordinator.flows.rollback import Rollback, RolledBack
 from hybrid_coordinator.flows.scoring import Scorer
 from hybrid_coordinator.flows.skill_tree import SkillTree
-from hybrid_coordinator.flows.teaching import Teacher
+from hybrid_coordinator.flows.teaching import Lesson, Teacher
 from hybrid_coordinator.flows.telemetry import Intake, Retention
 from hybrid_coordinator.flows.traffic import PoliteModel, Traffic
 from hybrid_coordinator.logic.curation import CurationPolicy
+from hybrid_coordinator.logic.dataset_card import DatasetPolicy
 from hybrid_coordinator.logic.discovery import DiscoveryPolicy
 from hybrid_coordinator.logic.experiment_verdicts import ExperimentPolicy
 from hybrid_coordinator.logic.gaps import GapPolicy
@@ -67,6 +69,11 @@ STRATEGIES_READ_S = 300.0
 """So often the record of the extraction strategies is read anew."""
 
 
+def _dataset_policy(settings: Settings) -> DatasetPolicy:
+    """What is of high value is worth a row."""
+    return replace(settings.dataset, least_value=settings.scoring.high_value_threshold)
+
+
 @dataclass(frozen=True, slots=True)
 class LearningBackends:
     """What stands behind the ports of learning."""
@@ -95,6 +102,7 @@ class Learning:
         embedder: Embedder,
         cache: SemanticCache,
         experience: Experience,
+        crediting: Crediting,
         models: Mapping[str, Model],
         files: Files,
         clock: Clock,
@@ -110,10 +118,11 @@ class Learning:
         self._clock = clock
         self._traffic = traffic
         self._experience = experience
+        self._crediting = crediting
         self._models = [model for model in models.values() if model.card.location is Location.LOCAL]
         catalog = self.catalog = backends.catalog
         self.publisher = Publisher(catalog, knowledge, embedder)
-        self.teacher = Teacher(ledger, catalog, self.publisher, clock)
+        self.teacher = Teacher(ledger, catalog, self.publisher, clock, settings.provenance)
         self.tracer = Tracer(catalog, ledger, knowledge)
         self.quarantine = Quarantine(catalog, self.tracer, knowledge, embedder, clock)
         self.rollback = Rollback(catalog, self.tracer, cache, clock)
@@ -122,11 +131,19 @@ class Learning:
         self.tree = SkillTree(catalog, embedder, clock, TreePolicy())
         self.gaps = Gaps(ledger, knowledge, embedder, clock, GapPolicy())
         self.proposer = Proposer(ledger, embedder, self._models[0] if self._models else None, SyntheticPolicy())
-        self.exporter = Exporter(ledger, backends.annals, catalog, backends.datasets, clock, settings.dataset)
+        self.exporter = Exporter(ledger, backends.annals, catalog, backends.datasets, clock, _dataset_policy(settings))
         self.documents = DocumentImporter(files, catalog, clock)
         self.experiments = VariantComparer(ledger, ExperimentPolicy())
         self.journal = Journal(backends.event_log, clock)
+        self.curator = self._curator()
         self.daemon = Daemon(self._steps(), backends.agenda, clock, traffic, settings.pace, name)
+
+    async def correct(self, lesson: Lesson) -> Learned:
+        """Take a correction in; passages that had said so to the one who got the wrong answer earn their credit."""
+        item = await self.teacher.correct(lesson)
+        if lesson.interaction_id is not None:
+            await self._crediting.correct(await self._ledger.get(lesson.interaction_id), lesson.correction)
+        return item
 
     async def approve(self, item_id: str, why: str) -> Learned:
         """Let something that waits be served, from now on."""
@@ -169,7 +186,7 @@ class Learning:
             "ingest": self._ingest(),
             "score": [Scorer(self._ledger, self._settings.scoring)],
             "extract": [*self._extract(), self.publisher],
-            "curate": [self._curator(), self.tree, self.publisher],
+            "curate": [self.curator, self.tree, self.publisher],
             "train": [self._pair_finder(), self.exporter],
             "measure": [self._prover(), self._experience, self.publisher],
         }
@@ -177,7 +194,7 @@ class Learning:
     def _ingest(self) -> list[Worker]:
         backends, clock = self._backends, self._clock
         return [
-            Intake(backends.telemetry, backends.event_log, clock),
+            Intake(backends.telemetry, backends.event_log, clock, self._settings.provenance),
             Chronicler(self._ledger, backends.agenda, backends.event_log, clock),
             JournalWriter(backends.event_log, backends.own_telemetry, clock),
             Retention(backends.shelf, backends.event_log, clock, self._settings.retention),

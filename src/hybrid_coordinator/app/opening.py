@@ -34,12 +34,7 @@ from hybrid_coordinator.backends.http import open_client
 from hybrid_coordinator.backends.keepsake import FileKeepsake
 from hybrid_coordinator.backends.knowledge.edge import EdgeKnowledge
 from hybrid_coordinator.backends.knowledge.rebuild import Progress, rebuild
-from hybrid_coordinator.backends.ledger.agenda import SqlAgenda
-from hybrid_coordinator.backends.ledger.annals import SqlAnnals
-from hybrid_coordinator.backends.ledger.catalog import SqlCatalog
-from hybrid_coordinator.backends.ledger.database import Database
-from hybrid_coordinator.backends.ledger.event_log import SqlEventLog
-from hybrid_coordinator.backends.ledger.sql import SqlLedger
+from hybrid_coordinator.backends.ledger.records import Records
 from hybrid_coordinator.backends.neighbours import http_check, tcp_check
 from hybrid_coordinator.backends.telemetry.finding import Whereabouts
 from hybrid_coordinator.backends.telemetry.own_file import OwnTelemetryFile
@@ -111,8 +106,8 @@ async def _file_the_rest(house: House) -> None:
 
 async def _open_backends(settings: Settings, folder: Path, stack: AsyncExitStack) -> Backends:
     clock = SystemClock()
-    database = await _open_database(settings, folder)
-    stack.push_async_callback(database.aclose)
+    records = await _open_records(settings, folder)
+    stack.push_async_callback(records.aclose)
     embedder = RememberingEmbedder(open_embedder(settings))
     stack.push_async_callback(embedder.aclose)
     knowledge = await _open_knowledge(settings, folder, embedder)
@@ -125,11 +120,11 @@ async def _open_backends(settings: Settings, folder: Path, stack: AsyncExitStack
     return Backends(
         embedder=embedder,
         knowledge=knowledge,
-        ledger=SqlLedger(database),
+        ledger=records.ledger,
         cache=cache,
         lessons=FileKeepsake(folder / ROUTER_FILE),
         experience=FileKeepsake(folder / EXPERIENCE_FILE),
-        learning=_learning_backends(settings, folder, database, stack),
+        learning=await _learning_backends(settings, folder, records, stack),
         models=models,
         desks=open_desks(settings, stack),
         files=LocalFiles(),
@@ -138,28 +133,40 @@ async def _open_backends(settings: Settings, folder: Path, stack: AsyncExitStack
     )
 
 
-def _learning_backends(settings: Settings, folder: Path, database: Database, stack: AsyncExitStack) -> LearningBackends:
+async def _learning_backends(
+    settings: Settings, folder: Path, records: Records, stack: AsyncExitStack
+) -> LearningBackends:
     own = OwnTelemetryFile(folder / TELEMETRY_FOLDER)
     whereabouts = Whereabouts(read_places(settings.telemetry.paths), own.path)
     telemetry = TailedFiles(whereabouts, folder / DEAD_LETTER_FILE, settings.telemetry)
     stack.push_async_callback(telemetry.aclose)
+    datasets = JsonlDataset(settings.learning.finetune_data_path.expanduser())
+    await _finish_export(datasets)
     return LearningBackends(
-        catalog=SqlCatalog(database),
-        agenda=SqlAgenda(database),
-        event_log=SqlEventLog(database),
-        annals=SqlAnnals(database),
+        catalog=records.catalog,
+        agenda=records.agenda,
+        event_log=records.events,
+        annals=records.annals,
         telemetry=telemetry,
         own_telemetry=own,
         shelf=TelemetryFolders(whereabouts),
         bookmark=FileKeepsake(folder / BOOKMARK_FILE),
-        datasets=JsonlDataset(settings.learning.finetune_data_path.expanduser()),
+        datasets=datasets,
     )
 
 
-async def _open_database(settings: Settings, folder: Path) -> Database:
+async def _finish_export(datasets: JsonlDataset) -> None:
+    """An export that was killed while its files changed places is brought to its end; looking at the card does that."""
+    try:
+        await datasets.card()
+    except CoordinatorError:  # the next export writes all of it anew
+        logger.warning("the dataset cannot be read", exc_info=True)
+
+
+async def _open_records(settings: Settings, folder: Path) -> Records:
     storage = settings.storage
     if not storage.postgres_host:
-        return await Database.open(f"sqlite:///{folder / LEDGER_FILE}")
+        return await Records.open(f"sqlite:///{folder / LEDGER_FILE}")
     user = f"{quote(storage.postgres_user, safe='')}:{quote(storage.postgres_password.reveal, safe='')}"
     url = f"postgresql+psycopg://{user}@{storage.postgres_host}:{storage.postgres_port}/{storage.postgres_db}"
     tls = {
@@ -168,7 +175,7 @@ async def _open_database(settings: Settings, folder: Path) -> Database:
         "sslcert": storage.postgres_sslcert,
         "sslkey": storage.postgres_sslkey,
     }
-    return await Database.open(url, connect_args={name: value for name, value in tls.items() if value})
+    return await Records.open(url, connect_args={name: value for name, value in tls.items() if value})
 
 
 def open_embedder(settings: Settings) -> Embedder:

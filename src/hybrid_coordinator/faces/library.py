@@ -103,7 +103,7 @@ class HybridWorkflow:
 
     def teach(self, query: str, correction: str) -> str:
         """Say what the answer to a query should have been; the id of the passage that holds it now."""
-        return self._portal.call(self._house.learning.teacher.correct, Lesson(query, correction)).id
+        return self._portal.call(self._house.learning.correct, Lesson(query, correction)).id
 
     def update_outcome(self, interaction_id: str, outcome: str, user_feedback: int | None = None) -> float:
         """Say what became of an answer (success, partial, failure); its value score."""

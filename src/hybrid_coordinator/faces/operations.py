@@ -6,7 +6,6 @@ from hybrid_coordinator.domain.interaction import Outcome
 from hybrid_coordinator.domain.knowledge import CONTEXT_COLLECTIONS, SearchMode
 from hybrid_coordinator.domain.query import Query, Wishes
 from hybrid_coordinator.domain.route import Location
-from hybrid_coordinator.domain.trust import Origin
 from hybrid_coordinator.faces import shapes
 from hybrid_coordinator.faces.cache_operations import cache_entries, cache_test, purge_cache
 from hybrid_coordinator.faces.experiment_operations import EXPERIMENT_OPERATIONS
@@ -106,14 +105,14 @@ def _show_routed(found: RoutedQuery) -> shapes.RouteQueryResult:
 
 
 async def learning_feedback(house: House, request: shapes.LearningFeedbackRequest) -> shapes.LearningFeedbackResult:
-    item = await house.learning.teacher.correct(
+    item = await house.learning.correct(
         Lesson(
             request.query,
             request.correction,
             request.rating,
             request.interaction_id,
             tuple(request.tags),
-            Origin.MODEL_INFERENCE if request.told_by == "agent" else Origin.DIRECT_USER,
+            reported=request.told_by == "agent",
         )
     )
     return shapes.LearningFeedbackResult(

@@ -105,7 +105,12 @@ def _may_be_kept(account: Account) -> bool:
     finished, decision = account.finished, account.decision
     whole = finished is not None and finished.stop is StopReason.END and account.failure is None
     fresh = decision.cache_key is not None and decision.cache_use is CacheUse.NONE
-    return whole and fresh and bool(account.text.strip()) and not account.calls and not _is_stopgap(account)
+    return whole and fresh and bool(account.text.strip()) and not account.calls and not _is_trial(account)
+
+
+def _is_trial(account: Account) -> bool:
+    """Not the answer that is usual here: a stopgap, or one that went by chance without something that was learned."""
+    return bool(account.withheld) or _is_stopgap(account)
 
 
 def _is_stopgap(account: Account) -> bool:

@@ -60,13 +60,16 @@ class Gatherer:
             ids = [one.interaction_id for one in page if one.interaction_id is not None]
             self._corrected.update(ids)
             answered = {one.id: one for one in await self._ledger.get_all(ids)}
-            good = [one for one in page if self._is_good(one)]
+            items = {item.id: item for item in await self._catalog.get([one.id for one in page])}
+            good = [one for one in page if self._is_good(one, items.get(one.id))]
             await self._keep(good, partial(_correction_row, answered))
 
-    def _is_good(self, correction: Correction) -> bool:
+    def _is_good(self, correction: Correction, item: Learned | None) -> bool:
+        """Liked, and neither held back, nor taken back, nor replaced since: the catalogue knows."""
         reason = "excluded" if correction.interaction_id in self._excluded else ""
         reason = reason or ("disliked correction" if correction.rating < 0 else "")
-        return self._passes(reason)
+        reason = reason or ("" if may_teach(correction.origin) else "untrusted origin")
+        return self._passes(reason or ("" if item is None or item.served else f"{item.stage.value} correction"))
 
     async def _gather_imports(self) -> None:
         after: str | None = None

@@ -1,6 +1,6 @@
 """Hear what became of an answer, score it, and let everything that helped have its credit."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from hybrid_coordinator.domain.interaction import (
@@ -10,16 +10,17 @@ from hybrid_coordinator.domain.interaction import (
     OutcomeKind,
     ValueScore,
 )
-from hybrid_coordinator.domain.knowledge import Collection, Payload, Probe, SearchMode
-from hybrid_coordinator.domain.trust import Origin, lowest
+from hybrid_coordinator.domain.knowledge import Collection, Probe, SearchMode
+from hybrid_coordinator.domain.trust import Origin
 from hybrid_coordinator.errors import BadInput
 from hybrid_coordinator.flows.caching import SemanticCache
+from hybrid_coordinator.flows.crediting import Crediting
 from hybrid_coordinator.flows.history import History
 from hybrid_coordinator.flows.lessons import Lessons
-from hybrid_coordinator.flows.teaching import Lesson, Teacher
+from hybrid_coordinator.flows.teaching import Lesson
 from hybrid_coordinator.logic.patterns import pattern_id_of
 from hybrid_coordinator.logic.preferences import EDIT
-from hybrid_coordinator.logic.provenance import passage_origin
+from hybrid_coordinator.logic.provenance import ProvenancePolicy, report_origin
 from hybrid_coordinator.logic.questions import check_question
 from hybrid_coordinator.logic.redaction import redact
 from hybrid_coordinator.logic.scoring import (
@@ -30,8 +31,7 @@ from hybrid_coordinator.logic.scoring import (
     score_value,
     success_rate,
 )
-from hybrid_coordinator.logic.usefulness import passage_credits
-from hybrid_coordinator.ports import Clock, Embedder, Knowledge, Ledger, PassageRecord
+from hybrid_coordinator.ports import Clock, Embedder, Knowledge, Ledger
 
 MOST_FILED = 256
 """Interactions that may be filed while somebody waits for a score: a gateway can have thousands that are not yet."""
@@ -82,8 +82,10 @@ class Feedback:
         *,
         cache: SemanticCache,
         lessons: Lessons,
-        teacher: Teacher,
+        crediting: Crediting,
+        teach: Callable[[Lesson], Awaitable[object]],
         news: Callable[[], None],
+        provenance: ProvenancePolicy,
         extract_patterns: bool,
     ) -> None:
         self._ledger = ledger
@@ -94,8 +96,10 @@ class Feedback:
         self._scoring = scoring
         self._cache = cache
         self._lessons = lessons
-        self._teacher = teacher
+        self._crediting = crediting
+        self._teach = teach
         self._news = news
+        self._provenance = provenance
         self._extract_patterns = extract_patterns
 
     async def track(self, track: Track) -> Interaction:
@@ -125,9 +129,9 @@ class Feedback:
         return interaction
 
     async def _origin(self, track: Track) -> Origin:
-        """A model's word, or less, when what it was given was less."""
+        """A model's word as somebody reports it, or less, when what it was given was less."""
         passages = await self._knowledge.get(track.context_ids)
-        return lowest((Origin.MODEL_INFERENCE, *map(passage_origin, passages)))
+        return report_origin(Origin.MODEL_INFERENCE, self._provenance, passages)
 
     async def settle(self, interaction_id: str, outcome: Outcome, *, edited: str | None = None) -> Settled:
         """Attach an outcome: score the interaction and credit its context; the daemon learns from it afterwards.
@@ -140,10 +144,11 @@ class Feedback:
         await self._history.catch_up(most=MOST_FILED)
         await self._history.file(interaction)
         value = score_value(interaction.response, outcome, await self._look_around(interaction), self._scoring)
+        records = await self._crediting.settle(interaction, credit_for(outcome.kind))
+        rates = {id: success_rate(record.uses, record.credit) for id, record in records.items()}
         interaction = await self._ledger.settle(interaction_id, outcome, value, self._clock.now())
-        rates = await self._credit(interaction, outcome)
         if edited is not None:
-            await self._teacher.correct(Lesson(interaction.query, edited, 1, interaction.id, (EDIT,)))
+            await self._teach(Lesson(interaction.query, edited, 1, interaction.id, (EDIT,)))
         await self._tell_cache(interaction, outcome)
         self._lessons.note_outcome(interaction, outcome)
         await self._history.file(interaction)
@@ -174,20 +179,6 @@ class Feedback:
             nearest_pattern=max((near.similarity for near in patterns if near.id != own), default=0.0),
         )
 
-    async def _credit(self, interaction: Interaction, outcome: Outcome) -> dict[str, float]:
-        """Each passage that the answer made use of earns its share; those withheld by chance stand against them."""
-        credit = credit_for(outcome.kind)
-        await self._ledger.withhold(interaction.id, dict.fromkeys(interaction.withheld, credit))
-        if not interaction.context_provided:
-            return {}
-        passages = {passage.id: passage for passage in await self._knowledge.get(interaction.context_provided)}
-        credits = passage_credits(interaction.response, list(passages.values()), credit, question=interaction.query)
-        records = await self._ledger.credit(interaction.id, credits)
-        await self._knowledge.amend(
-            {id: _usage_fields(passages[id].collection, record) for id, record in records.items()}
-        )
-        return {id: success_rate(record.uses, record.credit) for id, record in records.items()}
-
     def _pattern_of(self, interaction: Interaction, value: ValueScore) -> str | None:
         success = interaction.outcome is not None and interaction.outcome.kind is OutcomeKind.SUCCESS
         worth_it = value.total >= self._scoring.high_value_threshold and interaction.failure is None and success
@@ -200,12 +191,3 @@ def check_outcome(outcome: Outcome) -> None:
         raise BadInput(f"user_feedback is {outcome.user_feedback!r}; it must be -1 (bad), 0 (neutral) or 1 (good)")
     if outcome.iterations < 1:
         raise BadInput(f"iterations is {outcome.iterations!r}; it counts attempts from 1")
-
-
-def _usage_fields(collection: Collection, record: PassageRecord) -> Payload:
-    rate = success_rate(record.uses, record.credit)
-    fields: dict[str, float | int] = {"success_rate": rate}
-    if collection is Collection.ERRORS:
-        worked = round(record.credit)
-        fields |= {"success_count": worked, "failure_count": record.uses - worked, "confidence_score": rate}
-    return fields

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from hybrid_coordinator.domain.interaction import Correction
 from hybrid_coordinator.domain.knowledge import Collection, Draft, Payload
 from hybrid_coordinator.domain.learning import Change, Learned, Stage
-from hybrid_coordinator.domain.trust import Origin
+from hybrid_coordinator.domain.trust import Origin, may_teach
 from hybrid_coordinator.errors import BadInput
 from hybrid_coordinator.flows.publishing import Publisher
 from hybrid_coordinator.logic.error_signatures import error_signature
 from hybrid_coordinator.logic.errors_in_text import looks_like_error
+from hybrid_coordinator.logic.provenance import ProvenancePolicy, report_origin
 from hybrid_coordinator.logic.questions import check_question
 from hybrid_coordinator.logic.redaction import redact
 from hybrid_coordinator.logic.screening import screen
@@ -20,25 +21,28 @@ STRATEGY = "correction"
 
 @dataclass(frozen=True, slots=True)
 class Lesson:
-    """A correction as somebody gives it. `origin` says whose word it is: a person's own, or an agent's."""
+    """A correction as somebody gives it. `reported` says that an agent tells it, and no person himself."""
 
     query: str
     correction: str
     rating: int = 0
     interaction_id: str | None = None
     tags: tuple[str, ...] = ()
-    origin: Origin = Origin.DIRECT_USER
+    reported: bool = False
 
 
 class Teacher:
     """Takes corrections in. A person's own word is served from then on; an agent's has to prove itself first, and
-    waits for a person when it reads like something that was planted."""
+    waits for a person when it reads like something that was planted, or when reports may not teach."""
 
-    def __init__(self, ledger: Ledger, catalog: Catalog, publisher: Publisher, clock: Clock) -> None:
+    def __init__(
+        self, ledger: Ledger, catalog: Catalog, publisher: Publisher, clock: Clock, provenance: ProvenancePolicy
+    ) -> None:
         self._ledger = ledger
         self._catalog = catalog
         self._publisher = publisher
         self._clock = clock
+        self._provenance = provenance
 
     async def correct(self, lesson: Lesson) -> Learned:
         """Keep a correction and publish it. Raises BadInput, and NotFound for an unknown interaction."""
@@ -54,12 +58,15 @@ class Teacher:
             rating=lesson.rating,
             interaction_id=lesson.interaction_id,
             tags=lesson.tags,
-            origin=lesson.origin,
+            origin=self._origin(lesson),
         )
         await self._ledger.correct(kept)
         item = await self._learn(kept)
         await self._publisher.work()
         return item
+
+    def _origin(self, lesson: Lesson) -> Origin:
+        return report_origin(Origin.MODEL_INFERENCE, self._provenance) if lesson.reported else Origin.DIRECT_USER
 
     async def adopt(self) -> int:
         """Take corrections that the catalogue does not know, of a release before it, into it; how many."""
@@ -99,6 +106,8 @@ def taught(correction: Correction) -> Learned:
 def _stage(correction: Correction) -> tuple[Stage, str]:
     if correction.origin is Origin.DIRECT_USER:
         return Stage.PROVEN, "a person taught it"
+    if not may_teach(correction.origin):
+        return Stage.QUARANTINED, "an agent taught it, and reports may not teach"
     reasons = screen(f"{correction.query}\n{correction.correction}")
     if reasons:
         return Stage.QUARANTINED, f"an agent taught it, and it {' and '.join(reasons)}"

@@ -11,11 +11,14 @@ import anyio.to_thread
 from hybrid_coordinator.domain.learning import Worked
 from hybrid_coordinator.domain.telemetry import DeadLetter, Event
 from hybrid_coordinator.logic.field_redaction import redact_all
+from hybrid_coordinator.logic.provenance import ProvenancePolicy, report_origin
 from hybrid_coordinator.logic.redaction import redact
 from hybrid_coordinator.logic.retention import Chore, RetentionPolicy, TelemetryFile, plan_retention
 from hybrid_coordinator.ports import Clock, EventLog, TelemetryFiles, TelemetryLine, TelemetryShelf
 from hybrid_coordinator.wire.telemetry import read_event
 from hybrid_coordinator.wire.telemetry_interactions import told_interaction
+
+ORDINARY = ProvenancePolicy()
 
 BATCH = 1_000
 AT_ONCE = 20
@@ -45,10 +48,13 @@ class Intake:
     position behind them is.
     """
 
-    def __init__(self, files: TelemetryFiles, event_log: EventLog, clock: Clock) -> None:
+    def __init__(
+        self, files: TelemetryFiles, event_log: EventLog, clock: Clock, provenance: ProvenancePolicy = ORDINARY
+    ) -> None:
         self._files = files
         self._event_log = event_log
         self._clock = clock
+        self._provenance = provenance
 
     async def work(self) -> Worked:
         """Take in one batch of lines."""
@@ -57,7 +63,8 @@ class Intake:
         if found.letters:
             await self._files.bury(found.letters)
         news = found.events or batch.positions
-        new = await self._event_log.take_in(list(found.events.values()), batch.positions) if news else 0
+        events = [_bind(event, self._provenance) for event in found.events.values()]
+        new = await self._event_log.take_in(events, batch.positions) if news else 0
         if batch.gone:
             await self._event_log.forget(batch.gone)
         known = len(batch.lines) - len(found.letters) - new
@@ -67,6 +74,14 @@ class Intake:
             counts={"events": new, "known": known, "dead_letters": len(found.letters)},
             detail="; ".join(f"{path!r} {why}" for path, why in sorted(batch.troubles.items())[:TROUBLES]),
         )
+
+
+def _bind(event: Event, provenance: ProvenancePolicy) -> Event:
+    """What it tells of is only reported, and trusted as reports are."""
+    told = event.interaction
+    if told is None:
+        return event
+    return replace(event, interaction=replace(told, origin=report_origin(told.origin, provenance)))
 
 
 async def _sort(lines: Sequence[TelemetryLine]) -> _Sorted:

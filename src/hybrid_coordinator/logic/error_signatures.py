@@ -8,7 +8,7 @@ The class of the exception and the code of the error stay.
 import re
 
 MOST_CHARACTERS = 8_000
-"""Of a longer log the end is read: that is where the cause stands."""
+"""Of a longer text the end is read, where a log's cause stands, and a quarter of that from its beginning."""
 
 LONGEST_LINE = 1_000
 LONGEST_SIGNATURE = 200
@@ -89,9 +89,8 @@ def error_signature(text: str) -> str:
 
 def find_error(text: str) -> str:
     """The error as it is quoted, without the prose around it; "" when there is none."""
-    lines = [
-        line.strip()[:LONGEST_LINE] for line in _ANSI.sub("", text[-MOST_CHARACTERS:]).splitlines() if _hints(line)
-    ]
+    read = text if len(text) <= MOST_CHARACTERS else f"{text[: MOST_CHARACTERS // 4]}\n{text[-MOST_CHARACTERS:]}"
+    lines = [line.strip()[:LONGEST_LINE] for line in _ANSI.sub("", read).splitlines() if _hints(line)]
     for shape in _TELLING:
         telling = [line for line in lines if shape.search(line) and not (shape is _PHRASES and _ASKS_HOW.match(line))]
         if telling:

@@ -7,6 +7,7 @@ from uuid import UUID, uuid5
 
 from hybrid_coordinator.domain.interaction import Correction, Interaction, OutcomeKind, PreferencePair
 from hybrid_coordinator.domain.knowledge import Payload
+from hybrid_coordinator.domain.trust import may_teach
 from hybrid_coordinator.logic.experiments import variant_of
 from hybrid_coordinator.logic.redaction import redact
 from hybrid_coordinator.logic.training_rows import utc_text, why_untaught, why_unteachable
@@ -38,7 +39,7 @@ def correction_pair(
     correction: Correction, interaction: Interaction, excluded: Mapping[str, str]
 ) -> PreferencePair | None:
     """What a person says is right, against what was answered. An edited answer is a correction tagged `edit`."""
-    if correction.rating < 0 or why_untaught(interaction, excluded):
+    if correction.rating < 0 or not may_teach(correction.origin) or why_untaught(interaction, excluded):
         return None
     why = EDIT if EDIT in correction.tags else CORRECTION
     return _pair(interaction, correction.id, correction.correction, interaction, why, correction)

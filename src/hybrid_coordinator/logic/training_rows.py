@@ -135,7 +135,7 @@ def correction_row(correction: Correction, corrected: Interaction | None) -> Tra
             at=correction.created_at,
             backend="correction",
             standing=CORRECTION_STANDING,
-            origin=Origin.DIRECT_USER,
+            origin=correction.origin,
             channel="correction",
             interaction_id=correction.interaction_id,
             tags=correction.tags,

@@ -36,7 +36,7 @@ class UsefulnessPolicy:
     telling outcomes; means run over about `lately` of them, and after `memory` an outcome is mostly forgotten.
     """
 
-    spare: int = 25
+    spare: int = 10
     margin: float = 0.3
     blame: float = 0.06
     pull: float = 0.3

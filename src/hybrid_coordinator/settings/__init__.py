@@ -5,6 +5,7 @@ from hybrid_coordinator.settings.row import Setting
 from hybrid_coordinator.settings.showing import current_value, settings_markdown, show
 from hybrid_coordinator.settings.table import TABLE
 from hybrid_coordinator.settings.tree import (
+    DEFAULT_DATA_DIR,
     EmbedderSettings,
     GatewaySettings,
     LearningSettings,
@@ -18,6 +19,7 @@ from hybrid_coordinator.settings.tree import (
 )
 
 __all__ = [
+    "DEFAULT_DATA_DIR",
     "TABLE",
     "EmbedderSettings",
     "GatewaySettings",

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from hybrid_coordinator.backends.ledger.agenda import SqlAgenda
+from hybrid_coordinator.backends.ledger.annals import SqlAnnals
 from hybrid_coordinator.backends.ledger.catalog import SqlCatalog
 from hybrid_coordinator.backends.ledger.database import Database
 from hybrid_coordinator.backends.ledger.event_log import SqlEventLog
@@ -13,12 +14,13 @@ from hybrid_coordinator.backends.ledger.sql import SqlLedger
 
 @dataclass(frozen=True, slots=True)
 class Records:
-    """Four ports over one database, with one writer between them. Closing the ledger closes all."""
+    """Five ports over one database, with one writer between them. Closing the ledger closes all."""
 
     ledger: SqlLedger
     catalog: SqlCatalog
     agenda: SqlAgenda
     events: SqlEventLog
+    annals: SqlAnnals
 
     @classmethod
     async def open(
@@ -26,7 +28,13 @@ class Records:
     ) -> Self:
         """Raises as `Database.open` does."""
         database = await Database.open(url, connect_args=connect_args, busy_timeout_s=busy_timeout_s)
-        return cls(SqlLedger(database), SqlCatalog(database), SqlAgenda(database), SqlEventLog(database))
+        return cls(
+            SqlLedger(database),
+            SqlCatalog(database),
+            SqlAgenda(database),
+            SqlEventLog(database),
+            SqlAnnals(database),
+        )
 
     async def aclose(self) -> None:
         """Finish what waits and let go. Idempotent."""

@@ -1,0 +1,227 @@
+"""A real house with something to learn from, and a look at all that it has learned."""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from hybrid_coordinator.app import House, LearningBackends
+from hybrid_coordinator.app.folder import DEAD_LETTER_FILE, EXPERIENCE_FILE, TELEMETRY_FOLDER
+from hybrid_coordinator.app.learning import Learning
+from hybrid_coordinator.backends.files.local import LocalFiles
+from hybrid_coordinator.backends.keepsake import FileKeepsake
+from hybrid_coordinator.domain.interaction import AgentType, Interaction, Outcome, OutcomeKind
+from hybrid_coordinator.domain.knowledge import Collection
+from hybrid_coordinator.domain.learning import Learned
+from hybrid_coordinator.domain.trust import Origin
+from hybrid_coordinator.flows.experience import Experience
+from hybrid_coordinator.flows.teaching import Lesson
+from hybrid_coordinator.logic.dataset_card import DatasetPolicy
+from hybrid_coordinator.logic.extraction_policy import ExtractionPolicy
+from hybrid_coordinator.logic.learning_pace import LearningPace
+from hybrid_coordinator.logic.telemetry_places import TailingPolicy
+from hybrid_coordinator.logic.usefulness import UsefulnessPolicy
+from hybrid_coordinator.settings import LearningSettings, Settings, StorageSettings
+
+INBOX = "inbox"
+"""The folder, in the data folder, that other programs write their telemetry to."""
+
+DATASET = "dataset"
+TELEMETRY_LINES = 200
+MALFORMED_EVERY = 20
+ANSWERED_EVERY = 10
+ALL = 10_000
+LEARNED = (Collection.SKILLS, Collection.ERRORS, Collection.PRACTICES)
+
+GOOD = Outcome(OutcomeKind.SUCCESS, user_feedback=1)
+BAD = Outcome(OutcomeKind.FAILURE, user_feedback=-1)
+
+SERVICES = ("billing", "registry", "mailer", "indexer", "gateway", "scheduler", "notifier", "archiver")
+ERROR = "OSError: [Errno 28] No space left on device: '/var/lib/{}/spool'"
+RECURRING = (
+    "Why is the nightly backup of the wiki so slow?",
+    "Why does the wiki's nightly backup take so long?",
+    "The nightly wiki backup is very slow, why?",
+    "What makes the nightly backup of the wiki slow?",
+)
+
+
+def settings_in(folder: Path, **sections: Any) -> Settings:
+    """Everything lies in the folder, nothing is waited for, and no model words what is extracted."""
+    return replace(
+        Settings(
+            pace=LearningPace(quiet_s=0.0, lease_s=0.0),
+            storage=StorageSettings(data_dir=folder),
+            learning=LearningSettings(finetune_data_path=folder / DATASET / "dataset.jsonl"),
+            telemetry=TailingPolicy(paths=str(folder / INBOX), patience_s=0.0),
+            extraction=ExtractionPolicy(use_models=False),
+            dataset=DatasetPolicy(every_s=0.0),
+        ),
+        **sections,
+    )
+
+
+async def stock(house: House, now: datetime) -> None:
+    """Answers with outcomes of every kind, a correction, and a telemetry file, all of the last hours."""
+    for number, one in enumerate(_answers()):
+        at = now - timedelta(hours=6) + timedelta(minutes=number)
+        await house.ledger.append(replace(one, created_at=at, settled_at=at if one.outcome else None))
+    lesson = Lesson("Who owns the puller?", "The platform team owns it.", rating=1, interaction_id="skill-0")
+    await house.learning.teacher.correct(lesson)
+    write_telemetry(house.settings.data_dir / INBOX, now)
+
+
+def write_telemetry(folder: Path, now: datetime) -> None:
+    """A file of 200 lines, of which ten are no events and eighteen hold a question with its answer."""
+    folder.mkdir()
+    lines = (_line(number, now) for number in range(TELEMETRY_LINES))
+    (folder / "ralph-events.jsonl").write_bytes(b"".join(line + b"\n" for line in lines))
+
+
+def _line(number: int, now: datetime) -> bytes:
+    if number % MALFORMED_EVERY == 7:
+        return b'{"event": "task_completed", "task_id": \x00'
+    at = (now - timedelta(hours=3) + timedelta(seconds=number)).isoformat()
+    if number % ANSWERED_EVERY:
+        return json.dumps({"event": "iteration_started", "task_id": number, "timestamp": at}).encode()
+    told = {"event": "task_completed", "task_id": number, "timestamp": at, "iterations": 1, "user_feedback": 1}
+    asked = {"prompt": f"How do I drain worker node{number}?", "output": _steps(f"drain node{number}", "worker")}
+    return json.dumps(told | asked).encode()
+
+
+def _steps(command: str, service: str) -> str:
+    return f"1. Run `{command}`.\n2. Run `systemctl restart {service}`.\n3. Check that port 8080 of {service} answers."
+
+
+def _answer(id: str, query: str, response: str, outcome: Outcome | None = GOOD, **others: Any) -> Interaction:
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    return Interaction(id, at, query, response, AgentType.REMOTE, "away", outcome=outcome, **others)
+
+
+def _answers() -> Iterator[Interaction]:
+    for number, name in enumerate(SERVICES):
+        asked = f"How do I rotate the credentials of the {name} service?"
+        yield _answer(f"skill-{number}", asked, _steps(f"{name}ctl rotate --now", name))
+        if number < 3:
+            yield _answer(f"double-{number}", asked, _steps(f"{name}ctl rotate --now", name))
+    for number, name in enumerate(SERVICES[:4]):
+        error, cure = ERROR.format(name), "1. Run `journalctl --vacuum-size=200M`.\n2. Write the file again."
+        yield _answer(f"error-{number}", f"{error}\nWhat now?", cure, BAD if number == 3 else GOOD)
+    for number, asked in enumerate(RECURRING):
+        cause = "The wiki's nightly backup reads every attachment; exclude the thumbnails folder and it is fast."
+        yield _answer(f"again-{number}", asked, cause, session_id=f"session-{number}")
+    for number in range(3):
+        yield _answer(f"bad-{number}", f"Why does printer {number} jam?", f"Turn printer {number} off.", BAD)
+        yield _answer(f"open-{number}", f"Which paper does printer {number} need?", "Any paper.", None)
+    for number in range(2):
+        asked, said = f"How is scanner {number} reset?", _steps(f"scan-reset {number}", "scanner")
+        yield _answer(f"web-{number}", asked, said, origin=Origin.TOOL_OUTPUT_EXTERNAL)
+
+
+Wrap = Callable[[Any], Any]
+"""Puts something before a port."""
+
+
+def rewired(house: House, wrap: Wrap) -> Learning:
+    """The flows that learn, as this house has them, with each port seen through a wrap."""
+    behind = house.learning._backends  # what an open house stands on has no other way out
+    ledger, folder, settings = wrap(house.ledger), house.settings.data_dir, house.settings
+    memory = wrap(FileKeepsake(folder / EXPERIENCE_FILE))
+    return Learning(
+        settings,
+        LearningBackends(**{field.name: wrap(getattr(behind, field.name)) for field in fields(behind)}),
+        ledger=ledger,
+        knowledge=wrap(house.knowledge),
+        embedder=house.embedder,
+        cache=house.cache,
+        experience=Experience(ledger, memory, settings.grounding, UsefulnessPolicy(), settings.silence),
+        models=house.models,
+        files=LocalFiles(),
+        clock=house.clock,
+        traffic=house.traffic,
+        name="rewired",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Remains:
+    """All that a house has learned, without times and names that are drawn by chance: what must not depend on kills.
+
+    `shown` are the passages of what was learned, `due` those that the catalogue says there should be. `left` is how
+    much waits to be scored, learned from and published.
+    """
+
+    items: Mapping[str, Any]
+    changes: Mapping[str, int]
+    broken_at: int | None
+    shown: Mapping[str, str]
+    due: Mapping[str, str]
+    history: Sequence[str]
+    values: Mapping[str, float]
+    pairs: Sequence[str]
+    events: Mapping[str, int]
+    own_lines: Mapping[str, int]
+    dead: Sequence[Any]
+    dataset: Mapping[str, str]
+    left: Sequence[int]
+
+
+async def look_at(house: House) -> Remains:
+    """Everything that learning has left behind in a house."""
+    items = await house.catalog.browse(None, limit=ALL)
+    log = await house.catalog.log(limit=ALL)
+    records = await house.ledger.recent(limit=ALL)
+    tally = await house.learning._backends.event_log.tally(None)
+    folder = house.settings.data_dir
+    return Remains(
+        items={item.id: _timeless(item) for item in items},
+        changes=Counter(f"{one.change.item_id} {one.change.action}" for one in log),
+        broken_at=await house.catalog.check_log(),
+        shown={id: text for name in LEARNED for id, text in await _passages(house, name)},
+        due={item.id: item.draft.text for item in items if item.served},
+        history=sorted(id for id, _ in await _passages(house, Collection.INTERACTIONS)),
+        values={one.id: one.value.total for one in records if one.value},
+        pairs=sorted(pair.id for pair in await house.ledger.preferences(limit=ALL)),
+        events={f"{source} {kind}": count for (source, kind), count in tally.items()},
+        own_lines=Counter(line["event"] for line in _lines((folder / TELEMETRY_FOLDER).glob("*.jsonl"))),
+        dead=sorted((line["offset"], line["reason"]) for line in _lines([folder / DEAD_LETTER_FILE])),
+        dataset=_dataset(folder / DATASET),
+        left=await _left(house),
+    )
+
+
+def _timeless(item: Learned) -> Any:
+    payload = {name: value for name, value in item.draft.payload.items() if not name.endswith("_at")}
+    told = [item.stage, item.strategy, item.origin, item.learned_from, item.replaced_by, item.signature]
+    return json.loads(json.dumps([*told, item.draft.key, item.draft.text, payload]))
+
+
+async def _passages(house: House, collection: Collection) -> list[tuple[str, str]]:
+    passages, _ = await house.knowledge.browse(collection, limit=ALL)
+    return [(passage.id, passage.text) for passage in passages]
+
+
+def _lines(files: Iterable[Path]) -> Iterator[Any]:
+    for file in files:
+        yield from (json.loads(line) for line in file.read_text().splitlines())
+
+
+def _dataset(folder: Path) -> Mapping[str, str]:
+    """The hash of every file of rows; each must be the one that the card tells."""
+    told = json.loads((folder / "dataset.card.json").read_text())["files"]
+    found = {name: sha256((folder / name).read_bytes()).hexdigest() for name in told}
+    assert found == {name: file["sha256"] for name, file in told.items()}
+    return found
+
+
+async def _left(house: House) -> Sequence[int]:
+    waiting = (
+        await house.ledger.unscored(limit=ALL),
+        await house.ledger.unlearned(limit=ALL),
+        await house.catalog.unpublished(limit=ALL),
+    )
+    return [len(one) for one in waiting]
