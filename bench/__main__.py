@@ -8,7 +8,20 @@ from types import ModuleType
 
 import anyio
 
-from bench import cache, gateway, latency, recording, retrieval, routing, tool_calls
+from bench import (
+    cache,
+    extraction,
+    gateway,
+    latency,
+    learning,
+    poison,
+    proving,
+    recording,
+    retrieval,
+    routing,
+    silence,
+    tool_calls,
+)
 from hybrid_coordinator.errors import CoordinatorError
 
 BENCHMARKS: dict[str, ModuleType] = {
@@ -18,6 +31,11 @@ BENCHMARKS: dict[str, ModuleType] = {
     "routing": routing,
     "cache": cache,
     "recording": recording,
+    "learning": learning,
+    "extraction": extraction,
+    "proving": proving,
+    "silence": silence,
+    "poison": poison,
     "tool_calls": tool_calls,
 }
 """A benchmark is a module with a docstring, `add_arguments(parser)`, `async measure(arguments)` giving a JSON object,

@@ -8,22 +8,24 @@ preference pair. The benign ones come by all ways alike, so that what a defence 
 
 import argparse
 import itertools
-import json
 import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import anyio
+import anyio.to_thread
 from rich.console import Console
 from rich.table import Table
 
 from bench.poison_channels import CHANNELS, Record, ask_plainly
 from bench.poison_room import PoisonRoom, open_room
 from bench.poison_texts import ATTACKS
+from bench.retrieval import DATA
 from bench.retrieval_sets import read_set
 from hybrid_coordinator.logic.provenance import ProvenancePolicy
 
@@ -35,6 +37,20 @@ Figures = dict[str, Any]
 LIE = "plain"
 LIES = "plain lies"
 ORDERS = "orders and payloads"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--data", type=Path, default=DATA, help="the folder of the retrieval sets")
+    parser.add_argument("--benign", type=int, default=BENIGN, help="benign records (default: %(default)s)")
+
+
+async def measure(arguments: argparse.Namespace) -> Figures:
+    return await anyio.to_thread.run_sync(partial(measure_poison, arguments.data, benign=arguments.benign))
+
+
+def show(figures: Figures) -> None:
+    _show("as it comes", figures)
+    _show("reports may not teach", figures["strict"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,19 +156,6 @@ def _answer(text: str) -> str:
     return f"1. {text}\n2. Look at the log with `journalctl -u app`.\n3. Restart it with `systemctl restart app`."
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, required=True, help="the folder of the retrieval sets")
-    parser.add_argument("--benign", type=int, default=BENIGN)
-    parser.add_argument("--json", type=Path)
-    options = parser.parse_args()
-    figures = measure_poison(options.data, benign=options.benign)
-    _show("as it comes", figures)
-    _show("reports may not teach", figures["strict"])
-    if options.json:
-        options.json.write_text(json.dumps(figures, indent=2) + "\n")
-
-
 def _show(title: str, figures: Figures) -> None:
     table = Table(title=f"{title}: {', '.join(map(str, DOSES))} planted by each way and kind to 1,000 benign")
     for column in ("way: kind, and class of attack", "records", "acted on"):
@@ -161,7 +164,3 @@ def _show(title: str, figures: Figures) -> None:
         table.add_row(name, str(records), str(acted))
     Console().print(table)
     Console().print({key: figures[key] for key in ("planted", "acted", "benign", "benign_held")})
-
-
-if __name__ == "__main__":
-    main()

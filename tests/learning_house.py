@@ -2,7 +2,8 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -10,21 +11,17 @@ from pathlib import Path
 from typing import Any
 
 from hybrid_coordinator.app import House, LearningBackends
-from hybrid_coordinator.app.folder import DEAD_LETTER_FILE, EXPERIENCE_FILE, TELEMETRY_FOLDER
-from hybrid_coordinator.app.learning import Learning
-from hybrid_coordinator.backends.files.local import LocalFiles
-from hybrid_coordinator.backends.keepsake import FileKeepsake
+from hybrid_coordinator.app.folder import DEAD_LETTER_FILE, TELEMETRY_FOLDER, own_folder
+from hybrid_coordinator.app.opening import _open_backends
 from hybrid_coordinator.domain.interaction import AgentType, Interaction, Outcome, OutcomeKind
 from hybrid_coordinator.domain.knowledge import Collection
 from hybrid_coordinator.domain.learning import Learned
 from hybrid_coordinator.domain.trust import Origin
-from hybrid_coordinator.flows.experience import Experience
 from hybrid_coordinator.flows.teaching import Lesson
 from hybrid_coordinator.logic.dataset_card import DatasetPolicy
 from hybrid_coordinator.logic.extraction_policy import ExtractionPolicy
 from hybrid_coordinator.logic.learning_pace import LearningPace
 from hybrid_coordinator.logic.telemetry_places import TailingPolicy
-from hybrid_coordinator.logic.usefulness import UsefulnessPolicy
 from hybrid_coordinator.settings import LearningSettings, Settings, StorageSettings
 
 INBOX = "inbox"
@@ -33,14 +30,14 @@ INBOX = "inbox"
 DATASET = "dataset"
 TELEMETRY_LINES = 200
 MALFORMED_EVERY = 20
-ANSWERED_EVERY = 10
+ANSWERED_EVERY = 20
 ALL = 10_000
 LEARNED = (Collection.SKILLS, Collection.ERRORS, Collection.PRACTICES)
 
 GOOD = Outcome(OutcomeKind.SUCCESS, user_feedback=1)
 BAD = Outcome(OutcomeKind.FAILURE, user_feedback=-1)
 
-SERVICES = ("billing", "registry", "mailer", "indexer", "gateway", "scheduler", "notifier", "archiver")
+SERVICES = ("billing", "registry", "mailer", "indexer", "gateway", "scheduler")
 ERROR = "OSError: [Errno 28] No space left on device: '/var/lib/{}/spool'"
 RECURRING = (
     "Why is the nightly backup of the wiki so slow?",
@@ -76,7 +73,7 @@ async def stock(house: House, now: datetime) -> None:
 
 
 def write_telemetry(folder: Path, now: datetime) -> None:
-    """A file of 200 lines, of which ten are no events and eighteen hold a question with its answer."""
+    """A file of 200 lines, of which ten are no events and ten hold a question with its answer."""
     folder.mkdir()
     lines = (_line(number, now) for number in range(TELEMETRY_LINES))
     (folder / "ralph-events.jsonl").write_bytes(b"".join(line + b"\n" for line in lines))
@@ -125,26 +122,27 @@ def _answers() -> Iterator[Interaction]:
 Wrap = Callable[[Any], Any]
 """Puts something before a port."""
 
+SEEN_THROUGH = ("knowledge", "ledger", "lessons", "experience")
 
-def rewired(house: House, wrap: Wrap) -> Learning:
-    """The flows that learn, as this house has them, with each port seen through a wrap."""
-    behind = house.learning._backends  # what an open house stands on has no other way out
-    ledger, folder, settings = wrap(house.ledger), house.settings.data_dir, house.settings
-    memory = wrap(FileKeepsake(folder / EXPERIENCE_FILE))
-    return Learning(
-        settings,
-        LearningBackends(**{field.name: wrap(getattr(behind, field.name)) for field in fields(behind)}),
-        ledger=ledger,
-        knowledge=wrap(house.knowledge),
-        embedder=house.embedder,
-        cache=house.cache,
-        experience=Experience(ledger, memory, settings.grounding, UsefulnessPolicy(), settings.silence),
-        models=house.models,
-        files=LocalFiles(),
-        clock=house.clock,
-        traffic=house.traffic,
-        name="rewired",
-    )
+
+@asynccontextmanager
+async def wrapped_house(settings: Settings, wrap: Wrap) -> AsyncIterator[House]:
+    """A house over the real stores of its folder, each port that keeps something seen through a wrap."""
+    with own_folder(settings.data_dir):
+        async with AsyncExitStack() as stack:
+            behind = await _open_backends(settings, settings.data_dir, stack)
+            learning = replace(behind.learning, **_wrapped(behind.learning, _names(behind.learning), wrap))
+            house = House(settings, replace(behind, learning=learning, **_wrapped(behind, SEEN_THROUGH, wrap)))
+            await house.open()
+            yield house
+
+
+def _names(backends: LearningBackends) -> Sequence[str]:
+    return [field.name for field in fields(backends)]
+
+
+def _wrapped(backends: Any, names: Sequence[str], wrap: Wrap) -> dict[str, Any]:
+    return {name: wrap(getattr(backends, name)) for name in names}
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +177,7 @@ async def look_at(house: House) -> Remains:
     folder = house.settings.data_dir
     return Remains(
         items={item.id: _timeless(item) for item in items},
-        changes=Counter(f"{one.change.item_id} {one.change.action}" for one in log),
+        changes=dict(Counter(f"{one.change.item_id} {one.change.action}" for one in log)),
         broken_at=await house.catalog.check_log(),
         shown={id: text for name in LEARNED for id, text in await _passages(house, name)},
         due={item.id: item.draft.text for item in items if item.served},
@@ -187,7 +185,7 @@ async def look_at(house: House) -> Remains:
         values={one.id: one.value.total for one in records if one.value},
         pairs=sorted(pair.id for pair in await house.ledger.preferences(limit=ALL)),
         events={f"{source} {kind}": count for (source, kind), count in tally.items()},
-        own_lines=Counter(line["event"] for line in _lines((folder / TELEMETRY_FOLDER).glob("*.jsonl"))),
+        own_lines=dict(Counter(line["event"] for line in _lines((folder / TELEMETRY_FOLDER).glob("*.jsonl")))),
         dead=sorted((line["offset"], line["reason"]) for line in _lines([folder / DEAD_LETTER_FILE])),
         dataset=_dataset(folder / DATASET),
         left=await _left(house),

@@ -209,14 +209,14 @@ class Daemon:
             seconds=now - turn.started,
             done=before.done + turn.done,
             error=turn.error,
-            detail=turn.detail or _tell(turn.counts) or before.detail,
+            detail=_tell(turn.counts) or turn.detail or before.detail,
         )
         await self._agenda.note(after)
         return after
 
 
 def _tell(counts: Mapping[str, int]) -> str:
-    return ", ".join(f"{count:,} {name}" for name, count in counts.items() if count)
+    return ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in counts.items() if count)
 
 
 def last_run(status: LearningStatus) -> datetime | None:

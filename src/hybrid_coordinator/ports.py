@@ -30,6 +30,7 @@ from hybrid_coordinator.domain.knowledge import (
     Vector,
 )
 from hybrid_coordinator.domain.learning import Change, Injection, Learned, LoggedChange, Stage, StepState, Uses
+from hybrid_coordinator.domain.measures import Day, Served, Stored
 from hybrid_coordinator.domain.query import Prompt, Spoken
 from hybrid_coordinator.domain.route import ModelCard
 from hybrid_coordinator.domain.telemetry import DeadLetter, Event, FilePosition, TelemetrySource
@@ -226,6 +227,16 @@ class Ledger(Protocol):
     async def totals(self, since: datetime | None, *, high_value: float) -> Totals:
         """Sums since then (None: ever). `high_value` is the threshold from which an interaction counts as such."""
 
+    async def daily(self, since: datetime | None, *, high_value: float) -> list[Day]:
+        """Every day (UTC) since then (None: ever) on which something was recorded or learned, the earliest first."""
+
+    async def spread(self, edges: Sequence[float], since: datetime | None) -> list[int]:
+        """How many values lie below the first of these ascending edges, between each two, and above the last; one on an
+        edge lies above it."""
+
+    async def served(self, since: datetime | None) -> list[Served]:
+        """How passages fared in settled interactions recorded since then (None: ever), by kind, in no order."""
+
     async def prefer(self, pair: PreferencePair) -> None:
         """Keep a pair. Keeping the same id twice keeps the first."""
 
@@ -350,6 +361,9 @@ class Catalog(Protocol):
 
     async def counts(self) -> Mapping[Stage, int]:
         """How many items are at each stage."""
+
+    async def stored(self, dimension: int) -> list[Stored]:
+        """How many items there are and what they take, by kind, in no order; `dimension` is that of their vectors."""
 
     async def log(self, *, after: int = 0, item_id: str | None = None, limit: int) -> list[LoggedChange]:
         """Changes behind a place of the log, oldest first; with `item_id` those of one item."""

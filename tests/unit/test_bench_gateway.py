@@ -261,7 +261,7 @@ async def test_what_a_process_uses_counts_its_children(tmp_path: Path) -> None:
     async with running(launch, tmp_path / "log", EVERYWHERE) as parent:
         used = footprint(parent.pid)
 
-    assert 0.3 <= used.cpu_s < 5
+    assert 0.2 <= used.cpu_s < 5
     assert used.rss_mb > 2 * 5  # two interpreters
     assert parent.url == "http://here"
 

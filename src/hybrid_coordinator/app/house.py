@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from hybrid_coordinator.app.learning import Learning, LearningBackends
-from hybrid_coordinator.daemon import Daemon
+from hybrid_coordinator.daemon import Daemon, last_run
 from hybrid_coordinator.domain.interaction import Interaction
 from hybrid_coordinator.domain.query import Query
 from hybrid_coordinator.domain.route import Location, ModelCard
-from hybrid_coordinator.errors import BadInput, ModelUnavailable
+from hybrid_coordinator.errors import BadInput, ModelUnavailable, Unavailable
 from hybrid_coordinator.flows import answer
 from hybrid_coordinator.flows.account import Bookkeeper
 from hybrid_coordinator.flows.answer import Answerer, AnswerPolicy
@@ -226,6 +226,7 @@ class House:
         optional = {f"model {name}": self._model_check(name) for name in self.models}
         if not self.models:
             optional["models"] = _no_models
+        optional["learning"] = self._check_learning
         return await check_health(
             {"knowledge": self._check_knowledge, "ledger": self._check_ledger, "embedder": self._check_embedder},
             optional | dict(self._neighbours),
@@ -245,6 +246,14 @@ class House:
     async def _check_ledger(self) -> str:
         totals = await self.ledger.totals(None, high_value=self.settings.scoring.high_value_threshold)
         return f"{totals.interactions:,} interactions"
+
+    async def _check_learning(self) -> str:
+        status = await self.daemon.status()
+        if status.failing:
+            raise Unavailable("; ".join(f"step {state.step!r} failed: {state.error}" for state in status.failing))
+        last = last_run(status)
+        told = "never ran" if last is None else f"ran last at {last:%Y-%m-%d %H:%M:%S}"
+        return f"{told}, {'at work' if status.holder else 'at rest'}"
 
     async def _check_embedder(self) -> str:
         await self.embedder.embed(["health"])

@@ -20,7 +20,7 @@ from hybrid_coordinator.flows.experiments import Comparer as VariantComparer
 from hybrid_coordinator.flows.extracting import Extractor
 from hybrid_coordinator.flows.extracting_patterns import PatternMaker, StrategyBook
 from hybrid_coordinator.flows.gaps import Gaps
-from hybrid_coordinator.flows.importing_documents import DocumentImporter
+from hybrid_coordinator.flows.importing_documents import DocumentImporter, SeedSummary
 from hybrid_coordinator.flows.journal import Chronicler, Journal, JournalWriter
 from hybrid_coordinator.flows.lineage import Tracer
 from hybrid_coordinator.flows.preferring import PairFinder
@@ -64,9 +64,6 @@ from hybrid_coordinator.ports import (
     TelemetryShelf,
 )
 from hybrid_coordinator.settings import Settings
-
-STRATEGIES_READ_S = 300.0
-"""So often the record of the extraction strategies is read anew."""
 
 
 def _dataset_policy(settings: Settings) -> DatasetPolicy:
@@ -175,6 +172,12 @@ class Learning:
         await self.publish()
         return excluded
 
+    async def import_documents(self, paths: Sequence[str], *, verified: bool, trusted: bool) -> SeedSummary:
+        """Take in what Markdown documents answer."""
+        summary = await self.documents.import_documents(paths, verified=verified, trusted=trusted)
+        await self.publish()
+        return summary
+
     async def publish(self) -> None:
         """Show in the collections whatever has changed in the catalogue."""
         while (await self.publisher.work()).more:
@@ -205,7 +208,7 @@ class Learning:
             return []
         settings, clock = self._settings, self._clock
         polite = [PoliteModel(model, self._traffic) for model in self._models]
-        book = StrategyBook(self.catalog, self._ledger, clock, STRATEGIES_READ_S)
+        book = StrategyBook(self.catalog, self._ledger, clock, settings.extraction.refresh_s)
         maker = PatternMaker(polite, book, settings.extraction, busy=lambda: self._traffic.busy)
         return [
             Extractor(

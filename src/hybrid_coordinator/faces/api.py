@@ -87,7 +87,7 @@ class Api:
     async def import_answers(self, request: Request) -> Response:
         """Import a file of questions and answers of this machine; the progress comes as one JSON object a line."""
         parsed = parse_fields(shapes.ImportRequest, "import", await _read_json(request))
-        run = self._house.importer.import_answers(parsed.path)
+        run = self._house.importer.import_answers(parsed.path, untrusted=parsed.untrusted)
         return StreamingResponse(_lines(encode_index_run(run)), media_type=NDJSON)
 
     async def learn(self, request: Request) -> Response:

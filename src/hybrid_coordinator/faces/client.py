@@ -37,7 +37,7 @@ class Client(Protocol):
     def index(self, paths: list[str]) -> AsyncGenerator[dict[str, Any], None]:
         """The events of an index run over absolute paths."""
 
-    def import_answers(self, path: str) -> AsyncGenerator[dict[str, Any], None]:
+    def import_answers(self, path: str, *, untrusted: bool = False) -> AsyncGenerator[dict[str, Any], None]:
         """The events of an import of a file of questions and answers."""
 
     def learn(self, fields: dict[str, Any]) -> AsyncGenerator[dict[str, Any], None]:
@@ -68,8 +68,8 @@ class HouseClient:
     def index(self, paths: list[str]) -> AsyncGenerator[dict[str, Any], None]:
         return encode_index_run(self._house.indexer.index(paths))
 
-    def import_answers(self, path: str) -> AsyncGenerator[dict[str, Any], None]:
-        return encode_index_run(self._house.importer.import_answers(path))
+    def import_answers(self, path: str, *, untrusted: bool = False) -> AsyncGenerator[dict[str, Any], None]:
+        return encode_index_run(self._house.importer.import_answers(path, untrusted=untrusted))
 
     def learn(self, fields: dict[str, Any]) -> AsyncGenerator[dict[str, Any], None]:
         return encode_learning(learn(self._house, parse_fields(LearningProcessRequest, "learn", fields)))
@@ -97,8 +97,8 @@ class ServerClient:
     def index(self, paths: list[str]) -> AsyncGenerator[dict[str, Any], None]:
         return self._stream("/api/index", {"paths": paths})
 
-    def import_answers(self, path: str) -> AsyncGenerator[dict[str, Any], None]:
-        return self._stream("/api/import", {"path": path})
+    def import_answers(self, path: str, *, untrusted: bool = False) -> AsyncGenerator[dict[str, Any], None]:
+        return self._stream("/api/import", {"path": path, "untrusted": untrusted})
 
     def learn(self, fields: dict[str, Any]) -> AsyncGenerator[dict[str, Any], None]:
         return self._stream("/api/learn", fields)

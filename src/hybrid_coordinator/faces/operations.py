@@ -8,6 +8,7 @@ from hybrid_coordinator.domain.query import Query, Wishes
 from hybrid_coordinator.domain.route import Location
 from hybrid_coordinator.faces import shapes
 from hybrid_coordinator.faces.cache_operations import cache_entries, cache_test, purge_cache
+from hybrid_coordinator.faces.document_operations import DOCUMENT_OPERATIONS
 from hybrid_coordinator.faces.experiment_operations import EXPERIMENT_OPERATIONS
 from hybrid_coordinator.faces.gap_operations import GAP_OPERATIONS
 from hybrid_coordinator.faces.learned_operations import LEARNED_OPERATIONS
@@ -405,6 +406,7 @@ OPERATIONS: dict[str, Operation] = {
             shapes.SearchResult,
             search,
         ),
+        *DOCUMENT_OPERATIONS,
         *EXPERIMENT_OPERATIONS,
         *GAP_OPERATIONS,
         *LEARNED_OPERATIONS,

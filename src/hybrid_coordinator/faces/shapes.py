@@ -230,6 +230,7 @@ class IndexRequest(Request):
 
 class ImportRequest(Request):
     path: str = Field(description="Absolute path of a JSONL file on this machine.")
+    untrusted: bool = Field(False, description="Was it written by strangers? Then it informs, and teaches nothing.")
 
 
 class AskRequest(Request):

@@ -1,6 +1,8 @@
 """Value interactions that came with their outcome, many at a time."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+
+import anyio.lowlevel
 
 from hybrid_coordinator.domain.interaction import Interaction, ValueScore
 from hybrid_coordinator.domain.learning import Worked
@@ -9,6 +11,7 @@ from hybrid_coordinator.logic.scoring import Neighbourhood, ScoringPolicy, score
 from hybrid_coordinator.ports import Ledger
 
 BATCH = 1000
+AT_ONCE = 20
 
 
 class Scorer:
@@ -28,10 +31,19 @@ class Scorer:
         if not batch:
             return Worked()
         kin = await self._ledger.kin(sorted({question_key(one.query) for one in batch}))
-        values = {one.id: self._value(one, kin) for one in batch}
+        values = await self._values(batch, kin)
         await self._ledger.score(values)
         high = sum(value.total >= self._policy.high_value_threshold for value in values.values())
         return Worked(len(batch), len(batch) == BATCH, {"scored": len(batch), "of high value": high})
+
+    async def _values(self, batch: Sequence[Interaction], kin: Mapping[int, int]) -> dict[str, ValueScore]:
+        """The values by id. Whoever waits for an answer has his turn now and then."""
+        values = {}
+        for number, one in enumerate(batch):
+            if number % AT_ONCE == 0:
+                await anyio.lowlevel.checkpoint()
+            values[one.id] = self._value(one, kin)
+        return values
 
     def _value(self, interaction: Interaction, kin: Mapping[int, int]) -> ValueScore:
         assert interaction.outcome is not None

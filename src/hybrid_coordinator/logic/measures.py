@@ -11,11 +11,6 @@ VALUE_EDGES = (0.3, 0.5, 0.7)
 VALUE_TARGETS: Mapping[str, float] = {"0.0-0.3": 0.20, "0.3-0.5": 0.30, "0.5-0.7": 0.30, "0.7-1.0": 0.20}
 """How value scores should be spread, by the document."""
 
-PATTERNS_A_DAY = (10, 50)
-EXAMPLES_A_WEEK = (50, 200)
-REUSE = (0.20, 0.40)
-MOST_BYTES = 10 * 1024
-MOST_LATENCY_MS = 50.0
 LEAST_SCORED = 30
 """Fewer values than this say nothing about how they are spread."""
 
@@ -24,6 +19,24 @@ TOLERANCE = 0.10
 
 WEEK = timedelta(days=7)
 _Z = 1.959964
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """A figure (None: there is none yet), and the range that the document wants it in."""
+
+    value: float | None
+    low: float
+    high: float
+
+    @property
+    def standing(self) -> str:
+        """`below`, `within` or `above` the range, or `unknown`."""
+        if self.value is None:
+            return "unknown"
+        if self.value < self.low:
+            return "below"
+        return "above" if self.value > self.high else "within"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,24 +88,56 @@ def judge_spread(bands: Sequence[Band]) -> str:
     return "as it should be"
 
 
+def patterns_a_day(days: Sequence[Day], today: date) -> Goal:
+    """Things first learned, a day since the first of these days: 10 to 50."""
+    return Goal(_ratio(sum(day.learned for day in days), _spanned(days, today)), 10, 50)
+
+
+def examples_a_week(days: Sequence[Day], today: date) -> Goal:
+    """Teachable interactions a week, once a whole week has gone by since the first of these days: 50 to 200."""
+    spanned = _spanned(days, today)
+    mean = _ratio(7 * sum(day.teachable for day in days), spanned)
+    return Goal(mean if spanned >= WEEK.days else None, 50, 200)
+
+
+def reuse_rate(days: Sequence[Day]) -> Goal:
+    """count(qdrant_results > 0) / total_queries, over whole answers: 20 to 40 %."""
+    return Goal(_ratio(sum(day.grounded for day in days), sum(day.answered for day in days)), 0.20, 0.40)
+
+
+def learned_reuse_rate(days: Sequence[Day]) -> Goal:
+    """The share of whole answers that had something learned for context, of those whose outcome is known."""
+    return Goal(_ratio(sum(day.reused for day in days), sum(day.judged for day in days)), 0.20, 0.40)
+
+
+def bytes_per_pattern(total: int, items: int) -> Goal:
+    """At most 10 KB."""
+    return Goal(_ratio(total, items), 0, 10 * 1024)
+
+
+def added_latency(p99s_ms: Sequence[float]) -> Goal:
+    """At most 50 ms: an upper bound of the 99th percentile over all parts, or None when nothing was timed."""
+    return Goal(sum(p99s_ms) if p99s_ms else None, 0, 50)
+
+
 def learning_rate(days: Sequence[Day]) -> float | None:
     """count(value_score ≥ threshold) / total_interactions."""
     return _ratio(sum(day.high_value for day in days), sum(day.interactions for day in days))
 
 
-def reuse_rate(days: Sequence[Day]) -> float | None:
-    """count(qdrant_results > 0) / total_queries, over whole answers."""
-    return _ratio(sum(day.grounded for day in days), sum(day.answered for day in days))
-
-
-def learned_reuse_rate(days: Sequence[Day]) -> float | None:
-    """The share of whole answers that had something learned for context."""
-    return _ratio(sum(day.reused for day in days), sum(day.answered for day in days))
+def local_share(days: Sequence[Day]) -> float | None:
+    """Of the whole answers."""
+    return _ratio(sum(day.local for day in days), sum(day.answered for day in days))
 
 
 def success_rate(days: Sequence[Day]) -> float | None:
     """The mean credit of the settled."""
     return _ratio(sum(day.credit for day in days), sum(day.settled for day in days))
+
+
+def mean_latency_ms(days: Sequence[Day]) -> float | None:
+    """Of whole answers."""
+    return _ratio(sum(day.latency_ms for day in days), sum(day.answered for day in days))
 
 
 def weekly_examples(days: Sequence[Day]) -> Mapping[date, int]:
@@ -118,6 +163,11 @@ def trend(days: Sequence[Day], today: date) -> Trend | None:
     p, q = (rate * n + 1) / (n + 2), (earlier * m + 1) / (m + 2)
     margin = _Z * math.sqrt(p * (1 - p) / (n + 2) + q * (1 - q) / (m + 2))
     return Trend(rate, earlier, rate - earlier, max(-1.0, p - q - margin), min(1.0, p - q + margin))
+
+
+def _spanned(days: Sequence[Day], today: date) -> int:
+    """Days from the first of these to today, both counted; a clock may have gone back."""
+    return (max(today, days[-1].day) - days[0].day).days + 1 if days else 0
 
 
 def _ratio(part: float, whole: float) -> float | None:

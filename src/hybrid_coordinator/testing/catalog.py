@@ -7,7 +7,9 @@ from datetime import datetime
 from hashlib import blake2b
 
 from hybrid_coordinator.domain.learning import Change, Learned, LoggedChange, Stage
+from hybrid_coordinator.domain.measures import Stored
 from hybrid_coordinator.errors import BadInput, Conflict
+from hybrid_coordinator.testing.measuring import sum_stored
 
 
 class MemoryCatalog:
@@ -64,6 +66,14 @@ class MemoryCatalog:
 
     async def counts(self) -> Mapping[Stage, int]:
         return Counter(item.stage for item in self._items.values())
+
+    async def stored(self, dimension: int) -> list[Stored]:
+        return sum_stored(self.items, dimension)
+
+    @property
+    def items(self) -> Mapping[str, Learned]:
+        """What there is, by id."""
+        return self._items
 
     async def log(self, *, after: int = 0, item_id: str | None = None, limit: int) -> list[LoggedChange]:
         fitting = [one for one in self._log[after:] if item_id is None or one.change.item_id == item_id]

@@ -24,6 +24,11 @@ class Credits:
         earned = [credit for _, credit in self._earned(passage_id, withheld=False)]
         return PassageRecord(len(earned), sum(earned))
 
+    def given(self, interaction_id: str) -> Mapping[str, float]:
+        """The credits of the passages that an interaction had, by passage."""
+        said = self._said.get(interaction_id, {})
+        return {passage: credit for passage, (credit, withheld) in said.items() if not withheld}
+
     def uses(self, passage_id: str, interactions: Mapping[str, Interaction]) -> Uses:
         """Both arms; the interactions tell the sessions."""
         return Uses(

@@ -18,18 +18,23 @@ from hybrid_coordinator.domain.interaction import (
 )
 from hybrid_coordinator.domain.knowledge import Source
 from hybrid_coordinator.domain.learning import Injection, Uses
+from hybrid_coordinator.domain.measures import Day, Served
 from hybrid_coordinator.errors import NotFound, RefusedStatement
 from hybrid_coordinator.logic.auditing import ArmSums
 from hybrid_coordinator.logic.question_key import question_key
 from hybrid_coordinator.ports import EvidenceRecord, PassageRecord, Table
+from hybrid_coordinator.testing.catalog import MemoryCatalog
 from hybrid_coordinator.testing.credits import Credits
+from hybrid_coordinator.testing.measuring import count_bands, sum_days, sum_served
 from hybrid_coordinator.testing.sums import sum_arm, total_up
 
 
 class MemoryLedger:
     """The record in dictionaries. It has no SQL views, so `read` refuses every statement."""
 
-    def __init__(self) -> None:
+    def __init__(self, catalog: MemoryCatalog | None = None) -> None:
+        """The catalog tells which passages were learned, for the sums that say so; without one none were."""
+        self._catalog = catalog or MemoryCatalog()
         self._interactions: dict[str, Interaction] = {}
         self._credits = Credits()
         self._corrections: dict[str, Correction] = {}
@@ -151,6 +156,22 @@ class MemoryLedger:
         spanned = [one for one in self._interactions.values() if since is None or one.created_at >= since]
         corrections = [one for one in self._corrections.values() if since is None or one.created_at >= since]
         return replace(total_up(spanned, high_value), corrections=len(corrections))
+
+    async def daily(self, since: datetime | None, *, high_value: float) -> list[Day]:
+        learned = self._catalog.items
+        made = [item for item in learned.values() if since is None or item.created_at >= since]
+        reused = {one.id for one in self._since(since) if learned.keys() & self._credits.given(one.id)}
+        return sum_days(self._since(since), made, reused, high_value)
+
+    async def spread(self, edges: Sequence[float], since: datetime | None) -> list[int]:
+        return count_bands(self._since(since), edges)
+
+    async def served(self, since: datetime | None) -> list[Served]:
+        settled = [one for one in self._since(since) if one.outcome is not None]
+        return sum_served([(one, self._credits.given(one.id)) for one in settled], self._catalog.items)
+
+    def _since(self, since: datetime | None) -> list[Interaction]:
+        return [one for one in self._interactions.values() if since is None or one.created_at >= since]
 
     async def prefer(self, pair: PreferencePair) -> None:
         self._preferences.setdefault(pair.id, pair)

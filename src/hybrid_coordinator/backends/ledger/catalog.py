@@ -12,7 +12,9 @@ from hybrid_coordinator.backends.ledger.database import Database, Kept, in_parts
 from hybrid_coordinator.backends.ledger.learned_rows import digest, learned_values, to_learned
 from hybrid_coordinator.backends.ledger.learning_tables import PRESENT, UNPUBLISHED, changes, learned, lineage
 from hybrid_coordinator.backends.ledger.rows import Values
+from hybrid_coordinator.backends.ledger.shelves import read_stored
 from hybrid_coordinator.domain.learning import Change, Learned, LoggedChange, Stage
+from hybrid_coordinator.domain.measures import Stored
 from hybrid_coordinator.errors import BadInput, Conflict
 
 _L = learned.c
@@ -88,6 +90,9 @@ class SqlCatalog(Kept):
     async def counts(self) -> Mapping[Stage, int]:
         rows = await self._database.all(select(_L.stage, func.count()).where(PRESENT).group_by(_L.stage))
         return {Stage(stage): count for stage, count in rows}
+
+    async def stored(self, dimension: int) -> list[Stored]:
+        return await self._database.look(lambda connection: read_stored(connection, dimension))
 
     async def log(self, *, after: int = 0, item_id: str | None = None, limit: int) -> list[LoggedChange]:
         query = _log_after(after).limit(limit)

@@ -1,13 +1,13 @@
 """Sums by day, and how values are spread; made by the database."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Date, Select, and_, case, cast, func, select, true, type_coerce
+from sqlalchemy import ColumnElement, Connection, Date, Select, and_, case, cast, func, not_, select, true, type_coerce
 
 from hybrid_coordinator.backends.ledger.columns import Json
-from hybrid_coordinator.backends.ledger.learning_tables import learned
+from hybrid_coordinator.backends.ledger.learning_tables import PRESENT, learned
 from hybrid_coordinator.backends.ledger.tables import credits, interactions
 from hybrid_coordinator.domain.interaction import AgentType, OutcomeKind
 from hybrid_coordinator.domain.measures import Day
@@ -19,19 +19,24 @@ _CREDIT = case((_I.outcome == OutcomeKind.SUCCESS.value, 1.0), (_I.outcome == Ou
 
 def read_days(connection: Connection, since: datetime | None, high_value: float) -> list[Day]:
     """Every day on which something was recorded or learned, the earliest first."""
-    days = {row.day: dict(row._mapping) for row in connection.execute(_sums(connection, since, high_value))}
-    for name, query in (("reused", _reused(connection, since)), ("learned", _learned(connection, since))):
-        for day, count in connection.execute(query):
-            days.setdefault(day, {"day": day})[name] = count
+    days: dict[Any, dict[str, Any]] = {}
+    for query in (_sums(connection, since, high_value), _reused(connection, since), _learned(connection, since)):
+        for row in connection.execute(query):
+            days.setdefault(row.day, {}).update(row._mapping)
     return [_day(sums) for _, sums in sorted(days.items())]
 
 
 def read_spread(connection: Connection, edges: Sequence[float], since: datetime | None) -> list[int]:
     """How many values lie in each band between these edges; a value on an edge belongs to the band above."""
-    band = func.coalesce(*(case((_I.value_score < edge, number)) for number, edge in enumerate(edges)), len(edges))
-    counted = select(band, func.count()).where(_I.value_score.is_not(None), _spanned(_I.created_at, since))
-    counts = {row[0]: row[1] for row in connection.execute(counted.group_by(band))}
+    band = case(*((_I.value_score < edge, number) for number, edge in enumerate(edges)), else_=len(edges))
+    counted = select(band.label("band"), func.count()).where(_I.value_score.is_not(None), since_then(since))
+    counts = {row[0]: row[1] for row in connection.execute(counted.group_by("band"))}
     return [counts.get(number, 0) for number in range(len(edges) + 1)]
+
+
+def since_then(since: datetime | None) -> ColumnElement[bool]:
+    """Interactions recorded since then (None: ever)."""
+    return true() if since is None else _I.created_at >= since
 
 
 def _sums(connection: Connection, since: datetime | None, high_value: float) -> Select[Any]:
@@ -43,6 +48,7 @@ def _sums(connection: Connection, since: datetime | None, high_value: float) -> 
             _how_many(_WHOLE).label("answered"),
             _how_many(and_(_WHOLE, _I.agent_type == AgentType.LOCAL.value)).label("local"),
             _how_many(and_(_WHOLE, _I.context_provided != type_coerce([], Json))).label("grounded"),
+            _how_many(and_(_WHOLE, _I.outcome.is_not(None))).label("judged"),
             func.count(_I.outcome).label("settled"),
             func.sum(_CREDIT).label("credit"),
             func.count(_I.value_score).label("scored"),
@@ -55,26 +61,27 @@ def _sums(connection: Connection, since: datetime | None, high_value: float) -> 
             func.sum(_I.cost_saved).label("cost_saved"),
             func.sum(case((_WHOLE, _I.latency_ms), else_=0)).label("latency_ms"),
         )
-        .where(_spanned(_I.created_at, since))
+        .where(since_then(since))
         .group_by("day")
     )
 
 
 def _reused(connection: Connection, since: datetime | None) -> Select[Any]:
-    """Whole answers that had something learned for context, of those whose outcome is known."""
-    day = _day_of(connection, _I.created_at).label("day")
+    """Credits are given when an outcome is known, so these are judged."""
     return (
-        select(day, func.count(_I.id.distinct()))
-        .join_from(learned, credits, credits.c.passage_id == learned.c.id)
-        .join(interactions, _I.id == credits.c.interaction_id)
-        .where(~credits.c.withheld, _WHOLE, _spanned(_I.created_at, since))
-        .group_by(day)
+        select(_day_of(connection, _I.created_at).label("day"), func.count(_I.id.distinct()).label("reused"))
+        .join_from(interactions, credits, credits.c.interaction_id == _I.id)
+        .join(learned, learned.c.id == credits.c.passage_id)
+        .where(not_(credits.c.withheld), PRESENT, _WHOLE, _I.outcome.is_not(None), since_then(since))
+        .group_by("day")
     )
 
 
 def _learned(connection: Connection, since: datetime | None) -> Select[Any]:
-    day = _day_of(connection, learned.c.created_at).label("day")
-    return select(day, func.count()).where(_spanned(learned.c.created_at, since)).group_by(day)
+    made = learned.c.created_at
+    spanned = true() if since is None else made >= since
+    counted = select(_day_of(connection, made).label("day"), func.count().label("learned"))
+    return counted.where(PRESENT, spanned).group_by("day")
 
 
 def _day_of(connection: Connection, moment: ColumnElement[datetime]) -> ColumnElement[Any]:
@@ -84,15 +91,12 @@ def _day_of(connection: Connection, moment: ColumnElement[datetime]) -> ColumnEl
     return func.date(moment)
 
 
-def _spanned(column: ColumnElement[datetime], since: datetime | None) -> ColumnElement[bool]:
-    return true() if since is None else column >= since
-
-
 def _how_many(claim: ColumnElement[bool]) -> ColumnElement[int]:
     return func.count(case((claim, 1)))
 
 
-def _day(sums: dict[str, Any]) -> Day:
-    day = sums.pop("day")
-    counted = {name: float(value or 0) if name == "credit" else int(value or 0) for name, value in sums.items()}
-    return Day(day if isinstance(day, date) else date.fromisoformat(day), **counted)  # type: ignore[arg-type]
+def _day(sums: Mapping[str, Any]) -> Day:
+    day = sums["day"]
+    counts = {name: int(value) for name, value in sums.items() if name not in ("day", "credit")}
+    credit = float(sums.get("credit", 0.0))
+    return Day(day if isinstance(day, date) else date.fromisoformat(day), credit=credit, **counts)

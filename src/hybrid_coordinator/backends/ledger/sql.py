@@ -4,20 +4,23 @@ On SQLite everything acknowledged survives a kill of the process; a loss of powe
 (`synchronous = NORMAL`), and never leaves a torn record. On PostgreSQL the server's own setting decides.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Self
 
 from hybrid_coordinator import ports
 from hybrid_coordinator.backends.ledger.credits import Credits
+from hybrid_coordinator.backends.ledger.daily import read_days, read_spread
 from hybrid_coordinator.backends.ledger.database import Database
 from hybrid_coordinator.backends.ledger.interactions import Interactions
 from hybrid_coordinator.backends.ledger.judgements import Judgements
+from hybrid_coordinator.backends.ledger.shelves import read_served
 from hybrid_coordinator.backends.ledger.sources import Sources
 from hybrid_coordinator.backends.ledger.spending import read_arms, read_spent
 from hybrid_coordinator.backends.ledger.totals import read_totals
 from hybrid_coordinator.backends.ledger.valuing import Valuing
 from hybrid_coordinator.domain.interaction import Spending, Totals
+from hybrid_coordinator.domain.measures import Day, Served
 from hybrid_coordinator.logic.auditing import ArmSums
 
 
@@ -33,6 +36,15 @@ class SqlLedger(Interactions, Valuing, Credits, Judgements, Sources):
 
     async def totals(self, since: datetime | None, *, high_value: float) -> Totals:
         return await self._database.look(lambda connection: read_totals(connection, since, high_value))
+
+    async def daily(self, since: datetime | None, *, high_value: float) -> list[Day]:
+        return await self._database.look(lambda connection: read_days(connection, since, high_value))
+
+    async def spread(self, edges: Sequence[float], since: datetime | None) -> list[int]:
+        return await self._database.look(lambda connection: read_spread(connection, edges, since))
+
+    async def served(self, since: datetime | None) -> list[Served]:
+        return await self._database.look(lambda connection: read_served(connection, since))
 
     async def spent(self, since: datetime) -> Mapping[str, Spending]:
         return await self._database.look(lambda connection: read_spent(connection, since))

@@ -1,5 +1,6 @@
 """Commands that fill the collections: index, import, reindex."""
 
+import json
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from pathlib import Path
@@ -10,7 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from hybrid_coordinator.app import rebuild_knowledge
 from hybrid_coordinator.errors import BadInput
-from hybrid_coordinator.faces.cli.session import json_option, print_json, run, unwrap
+from hybrid_coordinator.faces.cli.session import call, json_option, print_json, run, unwrap
 from hybrid_coordinator.faces.cli.showing import err, out, safe
 from hybrid_coordinator.faces.client import Client
 from hybrid_coordinator.settings import load_settings
@@ -79,16 +80,62 @@ def _show_summary(summary: Mapping[str, Any]) -> None:
         out.print(f"  [yellow]secrets redacted: {found}[/]")
 
 
+MARKDOWN = (".md", ".markdown")
+
+
 @click.command("import")
-@click.argument("file")
+@click.argument("files", nargs=-1, required=True)
+@click.option("--verified", is_flag=True, help="Somebody tried the answers of these documents.")
+@click.option("--untrusted", is_flag=True, help="Strangers wrote them: they inform, and teach nothing by themselves.")
+@click.option(
+    "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Only write a dataset of documents here."
+)
 @json_option
-def import_(file: str, as_json: bool) -> None:
-    """Read a JSONL file of questions and answers into the collections."""
+def import_(files: tuple[str, ...], verified: bool, untrusted: bool, output: Path | None, as_json: bool) -> None:
+    """Read questions and answers: JSONL files, FAQs and troubleshooting guides in Markdown."""
     err.quiet = as_json
-    summary = run(lambda client: _follow(client.import_answers(str(Path(file).absolute())), "importing", "rows"))
-    if as_json:
-        print_json(summary)
+    absolute = [str(Path(file).absolute()) for file in files]
+    documents = [path for path in absolute if path.lower().endswith(MARKDOWN)]
+    if output is not None:
+        _convert(absolute, output, verified=verified, as_json=as_json)
         return
+    summaries = [_import_rows(path, untrusted=untrusted) for path in absolute if path not in documents]
+    if documents:
+        summaries.append(call("import_documents", paths=documents, verified=verified, untrusted=untrusted))
+    if as_json:
+        print_json(summaries[0] if len(summaries) == 1 else summaries)
+        return
+    for summary in summaries:
+        _show_documents(summary) if "seeds" in summary else _show_rows(summary)
+
+
+def _import_rows(path: str, *, untrusted: bool) -> dict[str, Any]:
+    return run(lambda client: _follow(client.import_answers(path, untrusted=untrusted), "importing", "rows"))
+
+
+def _convert(paths: list[str], output: Path, *, verified: bool, as_json: bool) -> None:
+    rows = call("convert_documents", paths=paths, verified=verified)["rows"]
+    part = output.with_name(f"{output.name}.part")
+    part.write_text("".join(f"{json.dumps(row, ensure_ascii=False)}\n" for row in rows), encoding="utf-8")
+    part.replace(output)
+    if as_json:
+        print_json({"dataset_path": str(output), "examples": len(rows)})
+    else:
+        out.print(f"{len(rows):,} examples in {safe(str(output))}")
+
+
+def _show_documents(summary: Mapping[str, Any]) -> None:
+    for path, count in summary["seeds"].items():
+        out.print(f"{count:,} answers in {safe(path)}")
+    out.print(
+        f"{summary['added']:,} added, {summary['changed']:,} changed, {summary['retired']:,} retired, "
+        f"{summary['unchanged']:,} unchanged"
+    )
+    if summary["quarantined"]:
+        out.print(f"[yellow]{summary['quarantined']:,} wait for your word:[/] hybrid-coordinator review")
+
+
+def _show_rows(summary: Mapping[str, Any]) -> None:
     out.print(
         f"{summary['added']:,} added, {summary['replaced']:,} replaced, {summary['unchanged']:,} unchanged "
         f"of {summary['rows']:,} rows"

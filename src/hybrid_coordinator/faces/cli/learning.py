@@ -16,6 +16,23 @@ from hybrid_coordinator.faces.cli.showing import err, out, safe
 from hybrid_coordinator.faces.client import Client
 from hybrid_coordinator.settings import load_settings
 
+WORDS = {
+    "learn": "learned",
+    "quarantine": "held for your review",
+    "retire": "retired",
+    "promote": "promoted",
+    "hold": "still on trial",
+    "merge": "merged",
+    "supersede": "superseded",
+    "archive": "archived",
+    "stale": "out of date",
+    "known": "known already",
+    "told": "own events kept",
+    "written": "own events written",
+    "related": "skills related",
+}
+"""Counts of the steps, in words for people."""
+
 
 @click.command()
 @click.option("--once", "mode", flag_value="once", default=True, help="Until nothing is left to learn (the default).")
@@ -99,4 +116,5 @@ def _show_stages(stages: Mapping[str, int]) -> None:
 
 
 def _tell_counts(counts: Mapping[str, int]) -> str:
-    return ", ".join(f"{count:,} {name}" for name, count in counts.items() if count)
+    told = ((count, WORDS.get(name, name.replace("_", " "))) for name, count in counts.items() if count)
+    return ", ".join(f"{count:,} {words}" for count, words in told)
