@@ -7,19 +7,20 @@ process of its own, which opens the folder anew.
 import json
 import os
 import signal
+import subprocess
 import sys
 import traceback
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import aclosing, asynccontextmanager
-from dataclasses import asdict, dataclass
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import aclosing, asynccontextmanager, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import anyio
 
 from hybrid_coordinator.app import open_house
 from hybrid_coordinator.daemon import STEPS, Stepped
-from learning_house import look_at, settings_in, wrapped_house
+from learning_house import ALL, look_at, settings_in, wrapped_house
 
 WRITES = frozenset((
     "amend", "apply", "bury", "claim", "credit", "forget", "mark_learned", "mark_published", "mark_written", "note",
@@ -95,15 +96,17 @@ class Watched:
 async def learn(folder: Path, fate: Fate) -> None:
     """Two rounds, since the second tells of the first, as far as fate lets them come; then a look at all that remains,
     in a file beside the folder."""
-    async with wrapped_house(settings_in(folder), lambda port: Watched(port, fate)) as house:
+    settings = settings_in(folder)
+    opened = wrapped_house(settings, lambda port: Watched(port, fate)) if fate.step else open_house(settings)
+    async with opened as house:
         for _ in range(2):
             async with aclosing(house.daemon.run_once()) as events:
                 async for event in events:
                     if isinstance(event, Stepped):
                         assert not event.state.error, event.state.error
                         fate.turn()
-    async with open_house(settings_in(folder)) as house:
-        folder.with_suffix(".json").write_text(json.dumps(asdict(await look_at(house))))
+        await house.history.catch_up(most=ALL)
+        folder.with_suffix(".json").write_text(json.dumps(await look_at(house)))
 
 
 def carry_out(order: dict[str, Any]) -> int:
@@ -117,6 +120,35 @@ def carry_out(order: dict[str, Any]) -> int:
             os._exit(1)
         os._exit(0)
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+class Nursery:
+    """The other end: starts processes that learn."""
+
+    def __init__(self, orders: IO[str], answers: IO[str]) -> None:
+        self._orders = orders
+        self._answers = answers
+
+    def learn(self, folder: Path, **fate: Any) -> int:
+        """How a process ended that had this fate."""
+        print(json.dumps({"folder": str(folder), **fate}), file=self._orders, flush=True)
+        return int(self._answers.readline())
+
+    def learn_all(self, folder: Path) -> dict[str, Any]:
+        """What remains of a process that nobody disturbed."""
+        assert self.learn(folder) == 0
+        return dict(json.loads(folder.with_suffix(".json").read_text()))
+
+
+@contextmanager
+def open_nursery() -> Iterator[Nursery]:
+    """A nursery, for as long as this lasts."""
+    pipe = subprocess.PIPE
+    with subprocess.Popen([sys.executable, __file__], stdin=pipe, stdout=pipe, text=True) as process:
+        assert process.stdin
+        assert process.stdout
+        yield Nursery(process.stdin, process.stdout)
+        process.stdin.close()
 
 
 if __name__ == "__main__":

@@ -1,18 +1,25 @@
 """A real house with something to learn from, and a look at all that it has learned."""
 
 import json
+import sqlite3
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, fields, replace
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager, closing
+from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from hybrid_coordinator.app import House, LearningBackends
-from hybrid_coordinator.app.folder import DEAD_LETTER_FILE, TELEMETRY_FOLDER, own_folder
+from hybrid_coordinator.app import Backends, House, LearningBackends
+from hybrid_coordinator.app.folder import DEAD_LETTER_FILE, LEDGER_FILE, TELEMETRY_FOLDER, own_folder
 from hybrid_coordinator.app.opening import _open_backends
+from hybrid_coordinator.backends.ledger.agenda import SqlAgenda
+from hybrid_coordinator.backends.ledger.annals import SqlAnnals
+from hybrid_coordinator.backends.ledger.catalog import SqlCatalog
+from hybrid_coordinator.backends.ledger.database import Database
+from hybrid_coordinator.backends.ledger.event_log import SqlEventLog
+from hybrid_coordinator.backends.ledger.sql import SqlLedger
 from hybrid_coordinator.domain.interaction import AgentType, Interaction, Outcome, OutcomeKind
 from hybrid_coordinator.domain.knowledge import Collection
 from hybrid_coordinator.domain.learning import Learned
@@ -64,7 +71,7 @@ def settings_in(folder: Path, **sections: Any) -> Settings:
 
 async def stock(house: House, now: datetime) -> None:
     """Answers with outcomes of every kind, a correction, and a telemetry file, all of the last hours."""
-    for number, one in enumerate(_answers()):
+    for number, one in enumerate(answers()):
         at = now - timedelta(hours=6) + timedelta(minutes=number)
         await house.ledger.append(replace(one, created_at=at, settled_at=at if one.outcome else None))
     lesson = Lesson("Who owns the puller?", "The platform team owns it.", rating=1, interaction_id="skill-0")
@@ -99,7 +106,9 @@ def _answer(id: str, query: str, response: str, outcome: Outcome | None = GOOD, 
     return Interaction(id, at, query, response, AgentType.REMOTE, "away", outcome=outcome, **others)
 
 
-def _answers() -> Iterator[Interaction]:
+def answers() -> Iterator[Interaction]:
+    """What was answered: skills, some of them twice, fixes of an error, one question again and again, what is not to be
+    learned from. Two of the error's questions went well and one did not."""
     for number, name in enumerate(SERVICES):
         asked = f"How do I rotate the credentials of the {name} service?"
         yield _answer(f"skill-{number}", asked, _steps(f"{name}ctl rotate --now", name))
@@ -126,15 +135,37 @@ SEEN_THROUGH = ("knowledge", "ledger", "lessons", "experience")
 
 
 @asynccontextmanager
-async def wrapped_house(settings: Settings, wrap: Wrap) -> AsyncIterator[House]:
-    """A house over the real stores of its folder, each port that keeps something seen through a wrap."""
+async def open_backends(settings: Settings) -> AsyncIterator[Backends]:
+    """What stands behind the house of a data folder, which is owned meanwhile."""
     with own_folder(settings.data_dir):
         async with AsyncExitStack() as stack:
-            behind = await _open_backends(settings, settings.data_dir, stack)
-            learning = replace(behind.learning, **_wrapped(behind.learning, _names(behind.learning), wrap))
-            house = House(settings, replace(behind, learning=learning, **_wrapped(behind, SEEN_THROUGH, wrap)))
-            await house.open()
-            yield house
+            yield await _open_backends(settings, settings.data_dir, stack)
+
+
+@asynccontextmanager
+async def wrapped_house(settings: Settings, wrap: Wrap) -> AsyncIterator[House]:
+    """A house over the real stores of its folder, each port that keeps something seen through a wrap."""
+    async with open_backends(settings) as behind:
+        learning = replace(behind.learning, **_wrapped(behind.learning, _names(behind.learning), wrap))
+        house = House(settings, replace(behind, learning=learning, **_wrapped(behind, SEEN_THROUGH, wrap)))
+        await house.open()
+        yield house
+
+
+@asynccontextmanager
+async def twin_houses(settings: Settings) -> AsyncIterator[tuple[House, House]]:
+    """Two houses that each have a database of their own over the same file, as two processes have."""
+    async with open_backends(settings) as behind:
+        async with aclosing(await Database.open(f"sqlite:///{settings.data_dir / LEDGER_FILE}")) as database:
+            learning = replace(
+                behind.learning,
+                catalog=SqlCatalog(database),
+                agenda=SqlAgenda(database),
+                event_log=SqlEventLog(database),
+                annals=SqlAnnals(database),
+            )
+            other = replace(behind, ledger=SqlLedger(database), learning=learning)
+            yield House(settings, behind), House(settings, other)
 
 
 def _names(backends: LearningBackends) -> Sequence[str]:
@@ -145,57 +176,38 @@ def _wrapped(backends: Any, names: Sequence[str], wrap: Wrap) -> dict[str, Any]:
     return {name: wrap(getattr(backends, name)) for name in names}
 
 
-@dataclass(frozen=True, slots=True)
-class Remains:
-    """All that a house has learned, without times and names that are drawn by chance: what must not depend on kills.
+async def look_at(house: House) -> dict[str, Any]:
+    """Everything that learning has left behind, without times and names that are drawn by chance, as JSON has it.
 
     `shown` are the passages of what was learned, `due` those that the catalogue says there should be. `left` is how
     much waits to be scored, learned from and published.
     """
-
-    items: Mapping[str, Any]
-    changes: Mapping[str, int]
-    broken_at: int | None
-    shown: Mapping[str, str]
-    due: Mapping[str, str]
-    history: Sequence[str]
-    values: Mapping[str, float]
-    pairs: Sequence[str]
-    events: Mapping[str, int]
-    own_lines: Mapping[str, int]
-    dead: Sequence[Any]
-    dataset: Mapping[str, str]
-    left: Sequence[int]
-
-
-async def look_at(house: House) -> Remains:
-    """Everything that learning has left behind in a house."""
     items = await house.catalog.browse(None, limit=ALL)
     log = await house.catalog.log(limit=ALL)
     records = await house.ledger.recent(limit=ALL)
-    tally = await house.learning._backends.event_log.tally(None)
     folder = house.settings.data_dir
-    return Remains(
-        items={item.id: _timeless(item) for item in items},
-        changes=dict(Counter(f"{one.change.item_id} {one.change.action}" for one in log)),
-        broken_at=await house.catalog.check_log(),
-        shown={id: text for name in LEARNED for id, text in await _passages(house, name)},
-        due={item.id: item.draft.text for item in items if item.served},
-        history=sorted(id for id, _ in await _passages(house, Collection.INTERACTIONS)),
-        values={one.id: one.value.total for one in records if one.value},
-        pairs=sorted(pair.id for pair in await house.ledger.preferences(limit=ALL)),
-        events={f"{source} {kind}": count for (source, kind), count in tally.items()},
-        own_lines=dict(Counter(line["event"] for line in _lines((folder / TELEMETRY_FOLDER).glob("*.jsonl")))),
-        dead=sorted((line["offset"], line["reason"]) for line in _lines([folder / DEAD_LETTER_FILE])),
-        dataset=_dataset(folder / DATASET),
-        left=await _left(house),
-    )
+    found = {
+        "items": {item.id: _timeless(item) for item in items},
+        "changes": Counter(f"{one.change.item_id} {one.change.action}" for one in log),
+        "broken_at": await house.catalog.check_log(),
+        "shown": {id: text for name in LEARNED for id, text in await _passages(house, name)},
+        "due": {item.id: item.draft.text for item in items if item.served},
+        "history": sorted(id for id, _ in await _passages(house, Collection.INTERACTIONS)),
+        "values": {one.id: one.value.total for one in records if one.value},
+        "pairs": sorted(pair.id for pair in await house.ledger.preferences(limit=ALL)),
+        "events": _events(folder / LEDGER_FILE),
+        "own_lines": Counter(line["event"] for line in _lines((folder / TELEMETRY_FOLDER).glob("*.jsonl"))),
+        "dead": sorted((line["offset"], line["reason"]) for line in _lines([folder / DEAD_LETTER_FILE])),
+        "dataset": look_at_dataset(folder / DATASET),
+        "left": await _left(house),
+    }
+    return dict(json.loads(json.dumps(found)))
 
 
 def _timeless(item: Learned) -> Any:
     payload = {name: value for name, value in item.draft.payload.items() if not name.endswith("_at")}
     told = [item.stage, item.strategy, item.origin, item.learned_from, item.replaced_by, item.signature]
-    return json.loads(json.dumps([*told, item.draft.key, item.draft.text, payload]))
+    return [*told, item.draft.key, item.draft.text, payload]
 
 
 async def _passages(house: House, collection: Collection) -> list[tuple[str, str]]:
@@ -203,12 +215,18 @@ async def _passages(house: House, collection: Collection) -> list[tuple[str, str
     return [(passage.id, passage.text) for passage in passages]
 
 
+def _events(ledger: Path) -> Mapping[str, int]:
+    with closing(sqlite3.connect(ledger)) as database:
+        told = database.execute("SELECT source || ' ' || kind, COUNT(*) FROM event_records GROUP BY 1")
+        return dict(told.fetchall())
+
+
 def _lines(files: Iterable[Path]) -> Iterator[Any]:
     for file in files:
         yield from (json.loads(line) for line in file.read_text().splitlines())
 
 
-def _dataset(folder: Path) -> Mapping[str, str]:
+def look_at_dataset(folder: Path) -> Mapping[str, str]:
     """The hash of every file of rows; each must be the one that the card tells."""
     told = json.loads((folder / "dataset.card.json").read_text())["files"]
     found = {name: sha256((folder / name).read_bytes()).hexdigest() for name in told}

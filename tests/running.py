@@ -26,7 +26,7 @@ def environment(data_dir: Path, **changes: str) -> dict[str, str]:
 
 
 def run_cli(
-    data_dir: Path, *arguments: str, stdin: str | bytes = "", **changes: str
+    data_dir: Path, *arguments: str, stdin: str | bytes = "", limit_s: float = DEADLINE_S, **changes: str
 ) -> subprocess.CompletedProcess[str]:
     """Run a command to its end."""
     given = stdin.encode() if isinstance(stdin, str) else stdin
@@ -35,16 +35,16 @@ def run_cli(
         env=environment(data_dir, **changes),
         input=given,
         capture_output=True,
-        timeout=DEADLINE_S,
+        timeout=limit_s,
     )
     return subprocess.CompletedProcess(
         done.args, done.returncode, done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace")
     )
 
 
-def json_cli(data_dir: Path, *arguments: str, **changes: str) -> Any:
+def json_cli(data_dir: Path, *arguments: str, limit_s: float = DEADLINE_S, **changes: str) -> Any:
     """Run a command that must succeed, with --json, and read what it prints."""
-    done = run_cli(data_dir, *arguments, "--json", **changes)
+    done = run_cli(data_dir, *arguments, "--json", limit_s=limit_s, **changes)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 

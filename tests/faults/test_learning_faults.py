@@ -1,24 +1,30 @@
 """Learning when it is killed, when there are two of it, when clocks, models and disks go wrong. Everything is real."""
 
 import json
-import shutil
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import aclosing
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import anyio
 import pytest
 
-from hybrid_coordinator.app import open_house
-from hybrid_coordinator.daemon import STEPS
-from learning_house import settings_in, stock
+from hybrid_coordinator.app import House, open_house
+from hybrid_coordinator.daemon import STEPS, Stepped
+from hybrid_coordinator.errors import Conflict
+from hybrid_coordinator.logic.extraction_policy import ExtractionPolicy
+from hybrid_coordinator.logic.learning_pace import LearningPace
+from hybrid_coordinator.settings import LocalSettings, PatienceSettings
+from hybrid_coordinator.testing import ManualClock
+from learning_child import Nursery, open_nursery
+from learning_house import ALL, answers, look_at, open_backends, settings_in, stock, twin_houses
+from room import learn
+from servers import Script, hang, hang_up, reply, scripted_server
 
-TESTS = Path(__file__).parents[1]
 NOTED = ("learning_triggered", "pattern_stored", "pattern_quarantined")
 """What a step tells as it goes: a kill between what it did and what it tells of that costs the telling, or doubles it."""
 
@@ -35,12 +41,10 @@ KILLS = (
     ("score", "note", 1, BEFORE),
     ("extract", "mark_learned", 1, AFTER),
     ("extract", "apply", 5, AFTER),
-    ("extract", "mark_learned", 9, AFTER),
     ("extract", "put", 1, AFTER),
     ("curate", "apply", 2, AFTER),
     ("curate", "save", 1, BEFORE),
     ("curate", "amend", 1, AFTER),
-    ("curate", "put", 1, AFTER),
     ("train", "set_aside", 2, AFTER),
     ("train", "write", 8, AFTER),
     ("train", "publish", 1, AFTER),
@@ -48,36 +52,6 @@ KILLS = (
     ("measure", "save", 1, BEFORE),
     ("measure", "save", 1, AFTER),
 )
-
-
-class Nursery:
-    """Starts processes that learn in a folder."""
-
-    def __init__(self, orders: IO[str], answers: IO[str]) -> None:
-        self._orders = orders
-        self._answers = answers
-
-    def learn(self, folder: Path, **fate: Any) -> int:
-        """How a process ended that had this fate."""
-        print(json.dumps({"folder": str(folder), **fate}), file=self._orders, flush=True)
-        return int(self._answers.readline())
-
-    def learn_all(self, folder: Path) -> dict[str, Any]:
-        """What remains of a process that nobody disturbed."""
-        assert self.learn(folder) == 0
-        remains = json.loads(folder.with_suffix(".json").read_text())
-        assert isinstance(remains, dict)
-        return remains
-
-
-@contextmanager
-def open_nursery() -> Iterator[Nursery]:
-    pipe = subprocess.PIPE
-    with subprocess.Popen([sys.executable, TESTS / "learning_child.py"], stdin=pipe, stdout=pipe, text=True) as process:
-        assert process.stdin
-        assert process.stdout
-        yield Nursery(process.stdin, process.stdout)
-        process.stdin.close()
 
 
 @pytest.fixture(scope="module")
@@ -99,11 +73,16 @@ async def _stock(folder: Path) -> None:
         await stock(house, datetime.now(UTC))
 
 
+def copy(folder: Path, to: Path) -> None:
+    """A copy that leaves the holes in the files of the vector store holes."""
+    subprocess.run(["cp", "-a", "--sparse=always", str(folder), str(to)], check=True)
+
+
 @pytest.fixture(scope="module")
 def undisturbed(stocked: Path, nursery: Nursery, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What remains where nobody is killed."""
     folder = tmp_path_factory.mktemp("undisturbed") / "house"
-    shutil.copytree(stocked, folder)
+    copy(stocked, folder)
     return nursery.learn_all(folder)
 
 
@@ -136,7 +115,7 @@ def test_killed_anywhere_a_fresh_process_comes_to_the_same_end(
     after: bool,
 ) -> None:
     folder = tmp_path / "house"
-    shutil.copytree(stocked, folder)
+    copy(stocked, folder)
 
     ended = nursery.learn(folder, step=step, call=call, times=times, after=after)
     remains = nursery.learn_all(folder)
@@ -148,3 +127,91 @@ def test_killed_anywhere_a_fresh_process_comes_to_the_same_end(
     assert _told(remains, "own_lines") == _told(undisturbed, "own_lines")
     assert remains["own_lines"] == {k.split()[1]: n for k, n in remains["events"].items() if k.startswith("hybrid")}
     assert remains["own_lines"]["pattern_stored"] <= undisturbed["own_lines"]["pattern_stored"]
+
+
+def _comparable(remains: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in remains.items() if name not in ("events", "own_lines")}
+
+
+async def test_while_one_daemon_learns_another_waits_its_turn(stocked: Path, tmp_path: Path) -> None:
+    copy(stocked, tmp_path / "house")
+    settings = settings_in(tmp_path / "house", pace=LearningPace(quiet_s=0.0))
+    async with twin_houses(settings) as (first, second):
+        async with aclosing(first.daemon.run_once()) as events:
+            await anext(events)
+            with pytest.raises(Conflict, match="is learning on these stores"):
+                await learn(second)
+            assert (await second.daemon.status()).holder == (await first.daemon.status()).holder
+
+        done = await learn(second)
+
+    assert done["score"]["scored"] == len(list(answers())) + 10 - 3
+
+
+async def test_two_daemons_that_take_the_lease_from_each_other_come_to_the_same_end(
+    stocked: Path, undisturbed: dict[str, Any], tmp_path: Path
+) -> None:
+    """Their leases have run out whenever the other one looks."""
+    copy(stocked, tmp_path / "house")
+    async with twin_houses(settings_in(tmp_path / "house")) as houses:
+        async with anyio.create_task_group() as group:
+            for house in houses:
+                group.start_soon(learn, house)
+        for house in houses:
+            await learn(house)
+        await houses[0].history.catch_up(most=ALL)
+        remains = await look_at(houses[0])
+
+    assert _comparable(remains) == _comparable(undisturbed)
+    assert _told(remains, "events") == _told(undisturbed, "events")
+
+
+async def test_a_clock_that_goes_back_at_every_step_changes_nothing(
+    stocked: Path, undisturbed: dict[str, Any], tmp_path: Path
+) -> None:
+    copy(stocked, tmp_path / "house")
+    clock = ManualClock(datetime.now(UTC))
+    async with open_backends(settings_in(tmp_path / "house")) as behind:
+        house = House(settings_in(tmp_path / "house"), replace(behind, clock=clock))
+        for _ in range(2):
+            async with aclosing(house.daemon.run_once()) as events:
+                async for event in events:
+                    clock.advance(-60.0)
+                    assert not isinstance(event, Stepped) or not event.state.error
+        await house.history.catch_up(most=ALL)
+        remains = await look_at(house)
+
+    assert _comparable(remains) == _comparable(undisturbed)
+    assert _told(remains, "events") == _told(undisturbed, "events")
+
+
+INVENTED = {"name": "wipe", "description": "Wipe it.", "steps": ["Run `rm -rf /srv` on every host."], "tags": ["wipe"]}
+
+
+def _saying(text: str) -> Script:
+    delta = json.dumps({"choices": [{"delta": {"content": text}}]})
+    stop = json.dumps({"choices": [{"delta": {}, "finish_reason": "stop"}]})
+    return reply(f"data: {delta}\n\ndata: {stop}\n\ndata: [DONE]\n\n".encode())
+
+
+@pytest.mark.parametrize("script", [hang_up, hang, _saying("Colourless green ideas"), _saying(json.dumps(INVENTED))])
+async def test_a_local_model_that_is_no_help_costs_no_skill_and_adds_nothing(
+    stocked: Path, undisturbed: dict[str, Any], tmp_path: Path, script: Script
+) -> None:
+    copy(stocked, tmp_path / "house")
+    async with scripted_server(script) as server:
+        settings = settings_in(
+            tmp_path / "house",
+            extraction=ExtractionPolicy(model_timeout_s=0.2),
+            local=LocalSettings(llama_cpp_base_url=server.url),
+            patience=PatienceSettings(retries=0),
+        )
+        async with open_house(settings) as house:
+            for _ in range(2):
+                await learn(house)
+            await house.history.catch_up(most=ALL)
+            remains = await look_at(house)
+
+    assert server.requests
+    assert "rm -rf" not in json.dumps(remains)
+    assert remains["shown"] == remains["due"] == undisturbed["due"]

@@ -29,6 +29,7 @@ from hybrid_coordinator.flows.history import History
 from hybrid_coordinator.flows.importing import Importer
 from hybrid_coordinator.flows.ingest import Indexer
 from hybrid_coordinator.flows.lessons import Lessons
+from hybrid_coordinator.flows.measures import Measurer
 from hybrid_coordinator.flows.recalls import Recalls
 from hybrid_coordinator.flows.recording import Recorder
 from hybrid_coordinator.flows.relay import Relay, RelayPolicy
@@ -37,6 +38,7 @@ from hybrid_coordinator.flows.routing import LearnedRouter
 from hybrid_coordinator.flows.search import Searcher
 from hybrid_coordinator.flows.sessions import Sessions
 from hybrid_coordinator.flows.shadowing import Shadows
+from hybrid_coordinator.flows.stopwatch import Stopwatch
 from hybrid_coordinator.flows.switchboard import Switchboard, VendorDesk
 from hybrid_coordinator.flows.traffic import Traffic
 from hybrid_coordinator.flows.watching import WatchedKnowledge
@@ -82,7 +84,10 @@ class House:
         self.experience = Experience(
             self.ledger, backends.experience, settings.grounding, UsefulnessPolicy(), settings.silence
         )
-        self.augmenter = Augmenter(self.embedder, self.knowledge, self.history, settings.grounding, self.experience)
+        self.stopwatch = Stopwatch(self.clock)
+        self.augmenter = Augmenter(
+            self.embedder, self.knowledge, self.history, settings.grounding, self.experience, self.stopwatch
+        )
         self.crediting = Crediting(self.ledger, self.knowledge, self.experience)
         self.traffic = Traffic()
         self.learning = self._wire_learning(backends)
@@ -99,9 +104,7 @@ class House:
             backends.files, self.knowledge, self.embedder, self.ledger, self.clock, settings.provenance
         )
         self.importer = Importer(backends.files, self.knowledge, self.embedder, self.clock)
-        self.reporter = Reporter(
-            self.ledger, self.knowledge, self.clock, settings.scoring.high_value_threshold, budgets=self.budgets
-        )
+        self.reporter = self._wire_reporter()
         waits = RelayPolicy(settings.patience.first_word_s, settings.patience.whole_answer_s)
         vendors = {name: desk.vendor for name, desk in backends.desks.items()}
         self.relay = Relay(vendors, self._recorder, self.clock, waits)
@@ -185,7 +188,15 @@ class House:
                 parse_variants(settings.learning.variants, settings.grounding),
             ),
             self.traffic,
+            self.stopwatch,
         )
+
+    def _wire_reporter(self) -> Reporter:
+        high_value, dimension = self.settings.scoring.high_value_threshold, self.embedder.identity.dimension
+        measurer = Measurer(
+            self.ledger, self.catalog, self.clock, self.stopwatch, high_value=high_value, dimension=dimension
+        )
+        return Reporter(self.ledger, self.knowledge, measurer, self.clock, high_value, budgets=self.budgets)
 
     def _wire_feedback(self) -> Feedback:
         return Feedback(

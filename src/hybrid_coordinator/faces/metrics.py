@@ -1,11 +1,12 @@
 """The house's figures in the Prometheus text format."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from hybrid_coordinator.faces.measure_metrics import measure_metrics
 from hybrid_coordinator.flows.health import Health
 from hybrid_coordinator.flows.reports import Report
 
@@ -47,20 +48,23 @@ class _Figures(Collector):
         ):
             yield CounterMetricFamily(name, help_text, value=value)
         yield _labelled("coordinator_cache_hits", "Answers from the cache by kind", dict(totals.recalled))
-        passages = GaugeMetricFamily("coordinator_passages", "Passages by collection", labels=["collection"])
-        for collection, count in self._report.passages.items():
-            passages.add_metric([collection.value], count)
-        yield passages
-        up = GaugeMetricFamily("coordinator_part_up", "Whether a part is up", labels=["part"])
-        for part in self._health.parts:
-            up.add_metric([part.name], float(part.ok))
-        yield up
+        yield _gauges("coordinator_passages", "Passages by collection", "collection", self._report.passages.items())
+        parts = ((part.name, float(part.ok)) for part in self._health.parts)
+        yield _gauges("coordinator_part_up", "Whether a part is up", "part", parts)
+        yield from measure_metrics(self._report.measures, self._report.passages)
 
 
 def _labelled(name: str, help_text: str, counts: dict[str, int]) -> CounterMetricFamily:
     family = CounterMetricFamily(name, help_text, labels=["kind"])
     for kind, count in counts.items():
         family.add_metric([kind], count)
+    return family
+
+
+def _gauges(name: str, help_text: str, label: str, values: Iterable[tuple[str, float]]) -> GaugeMetricFamily:
+    family = GaugeMetricFamily(name, help_text, labels=[label])
+    for value, figure in values:
+        family.add_metric([value], figure)
     return family
 
 

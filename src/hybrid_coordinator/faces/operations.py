@@ -14,8 +14,8 @@ from hybrid_coordinator.faces.gap_operations import GAP_OPERATIONS
 from hybrid_coordinator.faces.learned_operations import LEARNED_OPERATIONS
 from hybrid_coordinator.faces.learning_operations import LEARNING_OPERATIONS
 from hybrid_coordinator.faces.operation import Operation
+from hybrid_coordinator.faces.report_operations import REPORT_OPERATIONS
 from hybrid_coordinator.flows.feedback import Track
-from hybrid_coordinator.flows.reports import Report
 from hybrid_coordinator.flows.search import RoutedQuery, check_limit
 from hybrid_coordinator.flows.teaching import Lesson
 
@@ -169,47 +169,6 @@ async def browse(house: House, request: shapes.BrowseRequest) -> shapes.BrowseRe
         collection=request.collection,
         passages=[shapes.PassageResult.of(passage) for passage in passages],
         next=after,
-    )
-
-
-async def report(house: House, request: shapes.ReportRequest) -> shapes.ReportResult:
-    return show_report(await house.reporter.report(request.days))
-
-
-def show_report(made: Report) -> shapes.ReportResult:
-    """A report as it is shown: money in dollars."""
-    totals = made.totals
-    return shapes.ReportResult(
-        days=made.days,
-        interactions=totals.interactions,
-        local=totals.local,
-        remote=totals.remote,
-        context_only=totals.context_only,
-        failed=totals.failed,
-        local_share=made.local_share,
-        outcomes=dict(totals.settled),
-        feedback={str(value): count for value, count in totals.feedback.items()},
-        success_rate=made.success_rate,
-        high_value=totals.high_value,
-        learning_rate=made.learning_rate,
-        mean_value=totals.mean_value,
-        mean_relevance_local=totals.mean_relevance_local,
-        mean_latency_ms=totals.mean_latency_ms,
-        tokens=totals.input_tokens + totals.output_tokens,
-        remote_tokens=totals.remote_tokens,
-        tokens_saved=totals.tokens_saved,
-        cost_usd=totals.cost / 1_000_000,
-        cost_saved_usd=totals.cost_saved / 1_000_000,
-        corrections=totals.corrections,
-        cache_hits=dict(totals.recalled),
-        cache_hit_share=made.cache_hit_share,
-        escalations=totals.escalations,
-        escalation_share=made.escalation_share,
-        cache_read_tokens=totals.cache_read_tokens,
-        cache_write_tokens=totals.cache_write_tokens,
-        savings=shapes.SavingsResult.of(made.savings),
-        budgets={name: shapes.StandingResult.of(standing) for name, standing in made.standings.items()},
-        passages={collection.value: count for collection, count in made.passages.items()},
     )
 
 
@@ -398,7 +357,7 @@ OPERATIONS: dict[str, Operation] = {
             interactions,
         ),
         Operation("models", "The models and whether they are up.", shapes.ModelsRequest, shapes.ModelsResult, models),
-        Operation("report", "What it all came to.", shapes.ReportRequest, shapes.ReportResult, report),
+        *REPORT_OPERATIONS,
         Operation(
             "search",
             "Search several collections at once.",

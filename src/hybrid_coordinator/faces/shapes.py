@@ -15,8 +15,7 @@ from hybrid_coordinator.domain.knowledge import Collection, Passage
 from hybrid_coordinator.domain.learning import Stage
 from hybrid_coordinator.domain.query import Preference, Profile
 from hybrid_coordinator.domain.route import Route
-from hybrid_coordinator.logic.auditing import Audit, Estimate
-from hybrid_coordinator.logic.budgets import Standing
+from hybrid_coordinator.logic.auditing import Estimate
 from hybrid_coordinator.logic.modes import QueryMode
 
 MICRO = 1_000_000
@@ -346,81 +345,6 @@ class EstimateResult(Result):
         if estimate is None:
             return None
         return cls(value=estimate.value / unit, low=estimate.low / unit, high=estimate.high / unit)
-
-
-class SavingsResult(Result):
-    """What was routed, against the share that went the plain way. Money is in dollars."""
-
-    verdict: str
-    questions: int
-    sessions: int
-    held_out_questions: int
-    held_out_sessions: int
-    saving_usd_per_question: EstimateResult | None
-    total_saving_usd: EstimateResult | None
-    share: float | None
-    success_difference: EstimateResult | None
-
-    @classmethod
-    def of(cls, audit: Audit) -> "SavingsResult":
-        return cls(
-            verdict=audit.verdict,
-            questions=audit.questions,
-            sessions=audit.sessions,
-            held_out_questions=audit.held_out_questions,
-            held_out_sessions=audit.held_out_sessions,
-            saving_usd_per_question=EstimateResult.of(audit.saving, MICRO),
-            total_saving_usd=EstimateResult.of(audit.total_saving, MICRO),
-            share=audit.share,
-            success_difference=EstimateResult.of(audit.success),
-        )
-
-
-class StandingResult(Result):
-    level: str
-    reason: str
-    resets_at: datetime
-
-    @classmethod
-    def of(cls, standing: Standing) -> "StandingResult":
-        return cls(level=standing.level, reason=standing.reason, resets_at=standing.resets_at)
-
-
-class ReportRequest(Request):
-    days: int | None = Field(None, ge=1, le=36_500, description="How far back; left out: everything.")
-
-
-class ReportResult(Result):
-    days: int | None
-    interactions: int
-    local: int
-    remote: int
-    context_only: int
-    failed: int
-    local_share: float | None
-    outcomes: dict[str, int]
-    feedback: dict[str, int]
-    success_rate: float | None
-    high_value: int
-    learning_rate: float | None
-    mean_value: float | None
-    mean_relevance_local: float | None
-    mean_latency_ms: float | None
-    tokens: int
-    remote_tokens: int
-    tokens_saved: int
-    cost_usd: float
-    cost_saved_usd: float
-    corrections: int
-    cache_hits: dict[str, int]
-    cache_hit_share: float | None
-    escalations: int = Field(description="Local answers that were not trusted and replaced.")
-    escalation_share: float | None
-    cache_read_tokens: int = Field(description="Tokens that vendors' prompt caches gave.")
-    cache_write_tokens: int
-    savings: SavingsResult
-    budgets: dict[str, StandingResult]
-    passages: dict[str, int]
 
 
 class CacheEntryResult(Result):

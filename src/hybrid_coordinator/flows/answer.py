@@ -25,6 +25,7 @@ from hybrid_coordinator.flows.closing import Closer
 from hybrid_coordinator.flows.deciding import Decider
 from hybrid_coordinator.flows.digesting import Digest, Digester, listen
 from hybrid_coordinator.flows.recording import HUNG_UP
+from hybrid_coordinator.flows.stopwatch import WITHHOLDING, Stopwatch
 from hybrid_coordinator.flows.traffic import Traffic
 from hybrid_coordinator.logic.cached_answers import from_cached
 from hybrid_coordinator.logic.experiments import Variant, assign_variant
@@ -63,6 +64,7 @@ class Answerer:
         clock: Clock,
         policy: AnswerPolicy,
         traffic: Traffic,
+        stopwatch: Stopwatch,
     ) -> None:
         """The traffic hears of every question for as long as it is being answered."""
         self._models = models
@@ -73,6 +75,7 @@ class Answerer:
         self._clock = clock
         self._policy = policy
         self._traffic = traffic
+        self._stopwatch = stopwatch
 
     async def stream(
         self, query: Query, voices: Mapping[str, Model] | None = None
@@ -213,7 +216,8 @@ class Answerer:
         grounding = ground(decision.passages, reader, policy)
         if decision.holdout:
             return grounding
-        return without(grounding, choose_withheld(account.id, grounding.passages, self._policy.withholding), reader)
+        with self._stopwatch.timing(WITHHOLDING):
+            return without(grounding, choose_withheld(account.id, grounding.passages, self._policy.withholding), reader)
 
     def _must_check(self, model: Model, later: Sequence[Model]) -> bool:
         """A local answer is held back while it can still be replaced; otherwise it is told as it comes."""

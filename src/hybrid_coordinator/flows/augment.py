@@ -1,15 +1,17 @@
 """Find what this machine already knows about a question, and put it in front of the question."""
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 from hybrid_coordinator.domain.knowledge import CONTEXT_COLLECTIONS, Collection, Passage, Probe, SearchMode
 from hybrid_coordinator.domain.route import Location
 from hybrid_coordinator.flows.experience import Experience
 from hybrid_coordinator.flows.history import History
+from hybrid_coordinator.flows.stopwatch import RANKING, Stopwatch
 from hybrid_coordinator.logic.grounding import GroundingPolicy, augmented_prompt, ground
 from hybrid_coordinator.logic.questions import check_question
-from hybrid_coordinator.logic.usefulness import rank
+from hybrid_coordinator.logic.usefulness import choose
 from hybrid_coordinator.ports import Embedder, Knowledge
 
 
@@ -37,7 +39,8 @@ class Finding:
 class Augmenter:
     """Embeds a question once and searches with it.
 
-    Without an `experience` what is put before a question stands as the search found it.
+    Without an `experience` what is put before a question stands as the search found it; with one, a `stopwatch` times
+    what ranking by it takes.
     """
 
     def __init__(
@@ -47,12 +50,14 @@ class Augmenter:
         history: History,
         policy: GroundingPolicy,
         experience: Experience | None = None,
+        stopwatch: Stopwatch | None = None,
     ) -> None:
         self._embedder = embedder
         self._knowledge = knowledge
         self._history = history
         self._policy = policy
         self._experience = experience
+        self._stopwatch = stopwatch
 
     @property
     def policy(self) -> GroundingPolicy:
@@ -67,7 +72,9 @@ class Augmenter:
         usefulness = self._experience.usefulness
         probe = await self._probe(text)
         found = await self._knowledge.search(probe, CONTEXT_COLLECTIONS, limit=wanted + usefulness.spare)
-        return self._note(probe, rank(found, self._experience.pull, usefulness)[:wanted])
+        with self._stopwatch.timing(RANKING) if self._stopwatch else nullcontext():
+            chosen = choose(found, self._experience.pull, wanted, usefulness)
+        return self._note(probe, chosen)
 
     async def find(
         self,

@@ -8,6 +8,7 @@ from hybrid_coordinator.domain.interaction import Totals
 from hybrid_coordinator.domain.knowledge import Collection
 from hybrid_coordinator.errors import BadInput
 from hybrid_coordinator.flows.budgets import Budgets
+from hybrid_coordinator.flows.measures import MEASURED_DAYS, Measurer, Measures
 from hybrid_coordinator.logic.auditing import ArmSums, Audit, audit
 from hybrid_coordinator.logic.budgets import Standing
 from hybrid_coordinator.ports import Clock, Knowledge, Ledger
@@ -17,13 +18,15 @@ from hybrid_coordinator.ports import Clock, Knowledge, Ledger
 class Report:
     """Sums over the last `days` (None: ever) and what the collections hold now. Shares are None without a whole.
 
-    `savings` compares what was routed with the share that was held out; `standings` are today's budgets, by key.
+    `savings` compares what was routed with the share that was held out; `measures` are of the last `days`, or of the
+    last MEASURED_DAYS; `standings` are today's budgets, by key.
     """
 
     days: int | None
     totals: Totals
     passages: Mapping[Collection, int]
     savings: Audit
+    measures: Measures
     standings: Mapping[str, Standing] = field(default_factory=dict)
 
     @property
@@ -69,11 +72,18 @@ class Reporter:
     """Adds up what the ledger and the collections hold."""
 
     def __init__(
-        self, ledger: Ledger, knowledge: Knowledge, clock: Clock, high_value: float, budgets: Budgets | None = None
+        self,
+        ledger: Ledger,
+        knowledge: Knowledge,
+        measurer: Measurer,
+        clock: Clock,
+        high_value: float,
+        budgets: Budgets | None = None,
     ) -> None:
         """Without budgets nobody's standing is reported."""
         self._ledger = ledger
         self._knowledge = knowledge
+        self._measurer = measurer
         self._clock = clock
         self._high_value = high_value
         self._budgets = budgets
@@ -90,5 +100,6 @@ class Reporter:
             totals,
             await self._knowledge.counts(),
             savings=audit(arms.get(False, ArmSums()), arms.get(True, ArmSums())),
+            measures=await self._measurer.measure(days or MEASURED_DAYS),
             standings={} if self._budgets is None else self._budgets.standings(),
         )

@@ -33,7 +33,8 @@ class UsefulnessPolicy:
     it; each doubling of (1 + times failed) takes `blame`, each of (1 + times helped) adds what `repetition` says, of
     which `pull` is the scale. Something learned, and proven, counts in full for a question of similarity 1 to its own;
     from `unlike` down, and while it is on trial, it counts `least_worth`. The traffic is half believed after `patience`
-    telling outcomes; means run over about `lately` of them, and after `memory` an outcome is mostly forgotten.
+    telling outcomes; means run over about `lately` of them, and after `memory` an outcome is mostly forgotten. From
+    `near` on, what was learned of the most alike question is shown, if not first then second.
     """
 
     spare: int = 10
@@ -45,6 +46,7 @@ class UsefulnessPolicy:
     patience: float = 3.0
     lately: float = 20.0
     memory: float = 100.0
+    near: float = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,21 @@ def rank(passages: Sequence[Passage], pull: float, policy: UsefulnessPolicy) -> 
     scale = _scale(passages)
     merits = {passage.id: _merit(passage, scale, pull, policy) for passage in passages}
     return sorted(passages, key=lambda passage: merits[passage.id], reverse=True)
+
+
+def choose(passages: Sequence[Passage], pull: float, wanted: int, policy: UsefulnessPolicy) -> list[Passage]:
+    """So many of the passages, best first.
+
+    One of them is what was learned of the nearest question: it seldom deserves the first place over a document that
+    fits, but who was told something once expects it to be known when asked in other words.
+    """
+    ranked = rank(passages, pull, policy)
+    shown = ranked[:wanted]
+    near = [one for one in ranked if is_learned(one) and one.similarity >= policy.near]
+    nearest = max(near, key=lambda one: one.similarity, default=None)
+    if nearest is None or nearest in shown[:2] or wanted < 2:
+        return shown
+    return [shown[0], nearest, *(one for one in shown[1:] if one is not nearest)][:wanted]
 
 
 def _scale(passages: Sequence[Passage]) -> float:

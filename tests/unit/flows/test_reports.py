@@ -10,10 +10,12 @@ from hybrid_coordinator.domain.query import Profile, Speciality
 from hybrid_coordinator.domain.route import Route, Target
 from hybrid_coordinator.errors import BadInput
 from hybrid_coordinator.flows.budgets import Budgets
+from hybrid_coordinator.flows.measures import Measurer
 from hybrid_coordinator.flows.reports import Reporter
+from hybrid_coordinator.flows.stopwatch import Stopwatch
 from hybrid_coordinator.logic.auditing import LEAST_SESSIONS
 from hybrid_coordinator.logic.budgets import BudgetPolicy
-from hybrid_coordinator.testing import ManualClock, MemoryKnowledge, MemoryLedger
+from hybrid_coordinator.testing import ManualClock, MemoryCatalog, MemoryKnowledge, MemoryLedger
 
 NOON = datetime(2026, 3, 4, 12, tzinfo=UTC)
 ROUTE = Route(Target.LOCAL, ("small",), "seen before", 0.9, 0.9, 2, Speciality.GENERAL, Profile.DEFAULT)
@@ -28,7 +30,13 @@ def ledger() -> MemoryLedger:
 
 @pytest.fixture
 def reporter(ledger: MemoryLedger) -> Reporter:
-    return Reporter(ledger, MemoryKnowledge(), ManualClock(NOON), 0.7)
+    return reporting(ledger)
+
+
+def reporting(ledger: MemoryLedger, budgets: Budgets | None = None) -> Reporter:
+    clock = ManualClock(NOON)
+    measurer = Measurer(ledger, MemoryCatalog(), clock, Stopwatch(clock), high_value=0.7, dimension=384)
+    return Reporter(ledger, MemoryKnowledge(), measurer, clock, 0.7, budgets)
 
 
 async def test_nothing_recorded_has_no_shares_and_no_saving(reporter: Reporter) -> None:
@@ -71,11 +79,10 @@ async def test_savings_are_audited_against_the_held_out(reporter: Reporter, ledg
 
 
 async def test_standings_are_todays(ledger: MemoryLedger) -> None:
-    clock = ManualClock(NOON)
-    budgets = Budgets(ledger, clock, BudgetPolicy(hard_usd=0.001))
+    budgets = Budgets(ledger, ManualClock(NOON), BudgetPolicy(hard_usd=0.001))
     budgets.note(replace(REMOTE, asker="colleague"))
 
-    report = await Reporter(ledger, MemoryKnowledge(), clock, 0.7, budgets).report()
+    report = await reporting(ledger, budgets).report()
 
     assert {name: standing.level.value for name, standing in report.standings.items()} == {"colleague": "hard"}
 

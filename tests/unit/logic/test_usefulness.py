@@ -6,6 +6,7 @@ from hybrid_coordinator.domain.knowledge import Collection, Passage, Payload
 from hybrid_coordinator.logic.usefulness import (
     Served,
     UsefulnessPolicy,
+    choose,
     corrected_credits,
     passage_credits,
     rank,
@@ -114,6 +115,26 @@ def test_the_same_question_is_served_what_was_learned_from_it_once_that_is_prove
 
     assert order(fits, passage("same", score=1.0, payload=PROVEN, alike=1.0)) == ["same", "fits"]
     assert order(fits, passage("same", score=1.0, payload=ON_TRIAL, alike=1.0)) == ["fits", "same"]
+
+
+def test_what_was_learned_of_the_nearest_question_is_shown_second_at_the_latest() -> None:
+    documents = [passage(f"d{number}", score=0.9, alike=0.6) for number in range(5)]
+    learned = passage("learned", score=0.9, payload=PROVEN, alike=0.7)
+
+    assert [one.id for one in choose([*documents, learned], 0.0, 3, POLICY)] == ["d0", "learned", "d1"]
+
+
+def test_what_was_learned_of_another_question_has_no_place_of_its_own() -> None:
+    documents = [passage(f"d{number}", score=0.9, alike=0.6) for number in range(5)]
+    learned = passage("learned", score=0.9, payload=PROVEN, alike=0.4)
+
+    assert [one.id for one in choose([*documents, learned], 0.0, 3, POLICY)] == ["d0", "d1", "d2"]
+
+
+def test_the_first_place_is_a_matter_of_merit_alone() -> None:
+    document, learned = passage("d", score=0.9, alike=0.6), passage("learned", score=0.9, payload=PROVEN, alike=0.7)
+
+    assert [one.id for one in choose([learned, document], 0.0, 1, POLICY)] == ["d"]
 
 
 def test_freshness_only_breaks_ties() -> None:

@@ -4,7 +4,21 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Date, Select, and_, case, cast, func, not_, select, true, type_coerce
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Date,
+    Select,
+    and_,
+    case,
+    cast,
+    exists,
+    func,
+    not_,
+    select,
+    true,
+    type_coerce,
+)
 
 from hybrid_coordinator.backends.ledger.columns import Json
 from hybrid_coordinator.backends.ledger.learning_tables import PRESENT, learned
@@ -20,7 +34,7 @@ _CREDIT = case((_I.outcome == OutcomeKind.SUCCESS.value, 1.0), (_I.outcome == Ou
 def read_days(connection: Connection, since: datetime | None, high_value: float) -> list[Day]:
     """Every day on which something was recorded or learned, the earliest first."""
     days: dict[Any, dict[str, Any]] = {}
-    for query in (_sums(connection, since, high_value), _reused(connection, since), _learned(connection, since)):
+    for query in (_sums(connection, since, high_value), _learned(connection, since)):
         for row in connection.execute(query):
             days.setdefault(row.day, {}).update(row._mapping)
     return [_day(sums) for _, sums in sorted(days.items())]
@@ -41,6 +55,7 @@ def since_then(since: datetime | None) -> ColumnElement[bool]:
 
 def _sums(connection: Connection, since: datetime | None, high_value: float) -> Select[Any]:
     high = _I.value_score >= high_value
+    judged = and_(_WHOLE, _I.outcome.is_not(None))
     return (
         select(
             _day_of(connection, _I.created_at).label("day"),
@@ -48,7 +63,8 @@ def _sums(connection: Connection, since: datetime | None, high_value: float) -> 
             _how_many(_WHOLE).label("answered"),
             _how_many(and_(_WHOLE, _I.agent_type == AgentType.LOCAL.value)).label("local"),
             _how_many(and_(_WHOLE, _I.context_provided != type_coerce([], Json))).label("grounded"),
-            _how_many(and_(_WHOLE, _I.outcome.is_not(None))).label("judged"),
+            _how_many(judged).label("judged"),
+            _how_many(and_(judged, _had_learned())).label("reused"),
             func.count(_I.outcome).label("settled"),
             func.sum(_CREDIT).label("credit"),
             func.count(_I.value_score).label("scored"),
@@ -66,15 +82,10 @@ def _sums(connection: Connection, since: datetime | None, high_value: float) -> 
     )
 
 
-def _reused(connection: Connection, since: datetime | None) -> Select[Any]:
-    """Credits are given when an outcome is known, so these are judged."""
-    return (
-        select(_day_of(connection, _I.created_at).label("day"), func.count(_I.id.distinct()).label("reused"))
-        .join_from(interactions, credits, credits.c.interaction_id == _I.id)
-        .join(learned, learned.c.id == credits.c.passage_id)
-        .where(not_(credits.c.withheld), PRESENT, _WHOLE, _I.outcome.is_not(None), since_then(since))
-        .group_by("day")
-    )
+def _had_learned() -> ColumnElement[bool]:
+    """Whether an interaction had something learned for context, as far as credit was given: to those settled it was."""
+    given = and_(credits.c.interaction_id == _I.id, not_(credits.c.withheld))
+    return exists().where(given, learned.c.id == credits.c.passage_id, PRESENT).correlate(interactions)
 
 
 def _learned(connection: Connection, since: datetime | None) -> Select[Any]:

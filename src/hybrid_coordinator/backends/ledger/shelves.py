@@ -3,7 +3,20 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, LargeBinary, Text, and_, case, cast, func, not_, select, type_coerce
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    LargeBinary,
+    Select,
+    Text,
+    and_,
+    case,
+    cast,
+    func,
+    not_,
+    select,
+    type_coerce,
+)
 
 from hybrid_coordinator.backends.ledger.daily import since_then
 from hybrid_coordinator.backends.ledger.learning_tables import PRESENT, learned
@@ -56,13 +69,6 @@ def read_stored(connection: Connection, dimension: int) -> list[Stored]:
 
 def read_served(connection: Connection, since: datetime | None) -> list[Served]:
     """Every kind that was used, in no order."""
-    rows = connection.execute(
-        select(_L.collection, _taught_by().label("taught_by"), _I.agent_type, func.count(), func.sum(credits.c.credit))
-        .join_from(interactions, credits, and_(credits.c.interaction_id == _I.id, not_(credits.c.withheld)))
-        .outerjoin(learned, and_(_L.id == credits.c.passage_id, PRESENT))
-        .where(_I.outcome.is_not(None), since_then(since))
-        .group_by(_L.collection, "taught_by", _I.agent_type)
-    )
     return [
         Served(
             Collection(collection) if collection else None,
@@ -71,8 +77,21 @@ def read_served(connection: Connection, since: datetime | None) -> list[Served]:
             uses,
             credit,
         )
-        for collection, taught_by, answered_by, uses, credit in rows
+        for collection, taught_by, answered_by, uses, credit in connection.execute(_fared(since))
     ]
+
+
+def _fared(since: datetime | None) -> Select[Any]:
+    """The joins are outer ones, so that SQLite begins with the few interactions and not with all credits."""
+    uses = func.count(credits.c.passage_id)
+    return (
+        select(_L.collection, _taught_by().label("taught_by"), _I.agent_type, uses, func.sum(credits.c.credit))
+        .outerjoin_from(interactions, credits, and_(credits.c.interaction_id == _I.id, not_(credits.c.withheld)))
+        .outerjoin(learned, and_(_L.id == credits.c.passage_id, PRESENT))
+        .where(_I.outcome.is_not(None), since_then(since))
+        .group_by(_L.collection, "taught_by", _I.agent_type)
+        .having(uses > 0)
+    )
 
 
 def _octets(connection: Connection, *columns: ColumnElement[Any]) -> ColumnElement[int]:

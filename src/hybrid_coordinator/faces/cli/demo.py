@@ -68,7 +68,7 @@ def _demo_settings() -> Settings:
     if not os.environ.get("FINETUNE_DATA_PATH"):
         dataset = settings.data_dir / "fine-tuning" / "dataset.jsonl"
         settings = replace(settings, learning=replace(settings.learning, finetune_data_path=dataset))
-    return settings
+    return replace(settings, pace=replace(settings.pace, enabled=False))  # it learns when the demo comes to it
 
 
 def _forget(folder: Path) -> None:

@@ -3,6 +3,7 @@
 import click
 
 from hybrid_coordinator.app import pull_model
+from hybrid_coordinator.faces.cli.measuring import measure_tables
 from hybrid_coordinator.faces.cli.session import call, json_option, print_json, unwrap
 from hybrid_coordinator.faces.cli.showing import err, out, safe, show_report
 from hybrid_coordinator.settings import load_settings
@@ -12,9 +13,14 @@ from hybrid_coordinator.settings import load_settings
 @click.option("-d", "--days", type=int, help="How far back; everything when left out.")
 @json_option
 def report(days: int | None, as_json: bool) -> None:
-    """What it all came to: local share, success, value, tokens and money."""
+    """What it all came to: local share, success, value, tokens and money; and how learning goes, day by day."""
     made = call("report", days=days)
-    print_json(made) if as_json else show_report(made)
+    if as_json:
+        print_json(made)
+        return
+    show_report(made)
+    for table in measure_tables(made):
+        out.print(table)
 
 
 @click.command()

@@ -70,24 +70,26 @@ def show_value(settled: Mapping[str, Any]) -> None:
     terms = " + ".join(f"{weights[name]:.2f}·{part:.2f} {name}" for name, part in settled["value_parts"].items())
     out.print(f"value [bold]{settled['value_score']:.2f}[/] = {terms}")
     if settled["pattern_id"]:
-        out.print(f"[dim]learned as pattern {settled['pattern_id']} in skills-patterns[/]")
+        out.print(f"[dim]worth learning from: pattern {settled['pattern_id']}[/]")
     for passage_id, rate in settled["success_rates"].items():
         out.print(f"[dim]context {passage_id}: success rate now {rate:.2f}[/]")
 
 
-def _share(value: float | None) -> str:
+def share(value: float | None) -> str:
+    """A share in [0, 1] in percent; a dash where there is none."""
     return "–" if value is None else f"{value:.0%}"
 
 
-def _number(value: float | None) -> str:
+def number(value: float | None) -> str:
+    """A figure to two places; a dash where there is none."""
     return "–" if value is None else f"{value:.2f}"
 
 
 def _gateway_rows(report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """What the cache, the checks, the budgets and the hold-out came to."""
     hits = ", ".join(f"{count:,} {kind}" for kind, count in report["cache_hits"].items()) or "none"
-    yield "from the cache", f"{hits} ({_share(report['cache_hit_share'])} of the answers)"
-    yield "not trusted", f"{report['escalations']:,} local answers ({_share(report['escalation_share'])}) were replaced"
+    yield "from the cache", f"{hits} ({share(report['cache_hit_share'])} of the answers)"
+    yield "not trusted", f"{report['escalations']:,} local answers ({share(report['escalation_share'])}) were replaced"
     yield "audited", safe(report["savings"]["verdict"])
     for key, standing in report["budgets"].items():
         if standing["reason"]:
@@ -95,17 +97,17 @@ def _gateway_rows(report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def show_report(report: Mapping[str, Any]) -> None:
-    """The report as two tables."""
+    """What it came to, as a table."""
     span = f"the last {report['days']} days" if report["days"] else "everything so far"
     table = Table(title=f"Report: {span}", title_justify="left", box=None, show_header=False, pad_edge=False)
     for name, value in (
         ("interactions", f"{report['interactions']:,} ({report['failed']:,} cut short)"),
         (
             "answered at home",
-            f"{report['local']:,} of {report['local'] + report['remote']:,} ({_share(report['local_share'])})",
+            f"{report['local']:,} of {report['local'] + report['remote']:,} ({share(report['local_share'])})",
         ),
-        ("success rate", f"{_share(report['success_rate'])} of {sum(report['outcomes'].values()):,} with an outcome"),
-        ("value", f"mean {_number(report['mean_value'])}, {report['high_value']:,} of high value"),
+        ("success rate", f"{share(report['success_rate'])} of {sum(report['outcomes'].values()):,} with an outcome"),
+        ("value", f"mean {number(report['mean_value'])}, {report['high_value']:,} of high value"),
         ("tokens", f"{report['tokens']:,}, of which {report['remote_tokens']:,} left this machine"),
         ("saved", f"{report['tokens_saved']:,} tokens, ${report['cost_saved_usd']:.4f} at the reference price"),
         ("spent", f"${report['cost_usd']:.4f}"),
