@@ -82,8 +82,8 @@ async def measure_answers(data: Path = DATA) -> Figures:
     return {
         "questions": len(questions),
         **added,
-        "learned_items": stored.items,
-        "bytes_per_pattern": round(stored.bytes / max(1, stored.items)),
+        "learned_items": sum(kind.items for kind in stored),
+        "bytes_per_pattern": round(sum(kind.bytes for kind in stored) / max(1, sum(kind.items for kind in stored))),
         "data_folder_bytes": on_disk,
     }
 

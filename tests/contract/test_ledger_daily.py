@@ -4,10 +4,15 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta, timezone
 from pathlib import Path
+from typing import Any
 
 import pytest
+from sqlalchemy import Connection, event
 
+from hybrid_coordinator.backends.ledger.database import Database
+from hybrid_coordinator.backends.ledger.engines import Store, open_store
 from hybrid_coordinator.backends.ledger.records import Records
+from hybrid_coordinator.backends.ledger.sql import SqlLedger
 from hybrid_coordinator.domain.interaction import AgentType, Interaction, Outcome, OutcomeKind, ValueScore
 from hybrid_coordinator.domain.knowledge import Collection, Draft
 from hybrid_coordinator.domain.learning import Change, Learned, Stage
@@ -210,8 +215,37 @@ class TestSqlite(SqlDailyContract):
     def url(self, tmp_path: Path) -> str:
         return f"sqlite:///{tmp_path / 'ledger.sqlite'}"
 
+    async def test_a_span_is_looked_up_by_time_and_its_credits_by_interaction(self, url: str) -> None:
+        await (await Records.open(url)).aclose()
+        store = open_store(url, {}, 1.0)
+        ledger = SqlLedger(Database(store))
+        plans = planned(store)
+
+        await ledger.daily(NOON, high_value=0.7)
+        await ledger.spread((0.3, 0.5), NOON)
+        await ledger.served(NOON)
+        await ledger.aclose()
+
+        steps = [step for steps in plans for step in steps]
+        assert sum("INDEX interactions_by_time" in step for step in steps) == 3
+        assert sum("INDEX credits_by_interaction" in step for step in steps) == 2
+        assert [step for step in steps if step.startswith("SCAN")] == ["SCAN learned_records"]  # a few thousand
+
 
 class TestPostgresql(SqlDailyContract):
     @pytest.fixture
     def url(self, cluster: Cluster) -> str:
         return cluster.emptied()
+
+
+def planned(store: Store) -> list[list[str]]:
+    """What SQLite means to do for each statement that it will be asked to carry out."""
+    plans: list[list[str]] = []
+
+    def look(connection: Connection, _cursor: object, statement: str, parameters: Any, *_: object) -> None:
+        driver: Any = connection.connection.driver_connection
+        if statement.startswith("SELECT"):
+            plans.append([row[3] for row in driver.execute(f"EXPLAIN QUERY PLAN {statement}", parameters)])
+
+    event.listen(store.reading, "before_cursor_execute", look)
+    return plans

@@ -1,11 +1,12 @@
 """The demo, whole, over this very repository."""
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from running import json_cli
+from running import json_cli, run_within
 
 ROOT = Path(__file__).parents[2]
 COLLECTIONS = {"codebase-context", "skills-patterns", "error-solutions", "interaction-history", "best-practices"}
@@ -14,7 +15,9 @@ COLLECTIONS = {"codebase-context", "skills-patterns", "error-solutions", "intera
 @pytest.fixture(scope="module")
 def played(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """The figures of one demo over the documents, the smaller part of this repository."""
-    return json_cli(tmp_path_factory.mktemp("demo"), "demo", str(ROOT / "docs"), limit_s=300)
+    done = run_within(300, tmp_path_factory.mktemp("demo"), "demo", str(ROOT / "docs"), "--json")
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
 
 
 def test_the_demo_asks_judges_scores_and_teaches(played: dict[str, Any]) -> None:

@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from uuid import UUID, uuid4
 
 from filelock import FileLock, Timeout
 
@@ -20,6 +21,8 @@ BOOKMARK_FILE = "curation.json"
 TELEMETRY_FOLDER = "telemetry"
 DEAD_LETTER_FILE = "dead-letters.jsonl"
 MODELS_FOLDER = "models"
+INSTANCE_FILE = "instance"
+"""Names this data folder among others: whoever owns the folder goes by it."""
 SERVER_FILE = "server.json"
 """Written by a running server: its URL and process id."""
 
@@ -45,6 +48,18 @@ def own_folder(folder: Path) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def name_instance(folder: Path) -> str:
+    """The name of the folder that one owns, made up the first time. A process that takes over goes by the same."""
+    file = folder / INSTANCE_FILE
+    try:
+        return str(UUID(file.read_text().strip()))
+    except (OSError, ValueError):
+        part = file.with_suffix(".part")
+        part.write_text(name := str(uuid4()))
+        part.replace(file)
+        return name
 
 
 def _owner_of(folder: Path) -> str:

@@ -51,7 +51,10 @@ from hybrid_coordinator.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Backends:
-    """What stands behind the ports. Tests build one of fakes; `open_house` builds the real one."""
+    """What stands behind the ports. Tests build one of fakes; `open_house` builds the real one.
+
+    `instance` names this house among those that learn on the same stores: the same after a restart.
+    """
 
     embedder: Embedder
     knowledge: Knowledge
@@ -65,6 +68,7 @@ class Backends:
     files: Files
     clock: Clock
     neighbours: Mapping[str, Check]
+    instance: str = ""
 
 
 class House:
@@ -140,7 +144,7 @@ class House:
             files=backends.files,
             clock=self.clock,
             traffic=self.traffic,
-            name=self.clock.new_id(),
+            name=backends.instance or self.clock.new_id(),
         )
 
     @property

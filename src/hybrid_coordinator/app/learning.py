@@ -28,6 +28,7 @@ from hybrid_coordinator.flows.proposing import Proposer
 from hybrid_coordinator.flows.proving import Prover
 from hybrid_coordinator.flows.publishing import Publisher
 from hybrid_coordinator.flows.quarantine import Quarantine
+from hybrid_coordinator.flows.readiness import Readiness
 from hybrid_coordinator.flows.restoring import Restorer
 from hybrid_coordinator.flows.rollback import Rollback, RolledBack
 from hybrid_coordinator.flows.scoring import Scorer
@@ -190,7 +191,7 @@ class Learning:
             "score": [Scorer(self._ledger, self._settings.scoring)],
             "extract": [*self._extract(), self.publisher],
             "curate": [self.curator, self.tree, self.publisher],
-            "train": [self._pair_finder(), self.exporter],
+            "train": [self._pair_finder(), self.exporter, Readiness(self._backends.datasets)],
             "measure": [self._prover(), self._experience, self.publisher],
         }
 

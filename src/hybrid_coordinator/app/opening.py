@@ -17,6 +17,7 @@ from hybrid_coordinator.app.folder import (
     LEDGER_FILE,
     ROUTER_FILE,
     TELEMETRY_FOLDER,
+    name_instance,
     own_folder,
 )
 from hybrid_coordinator.app.house import Backends, House
@@ -130,6 +131,7 @@ async def _open_backends(settings: Settings, folder: Path, stack: AsyncExitStack
         files=LocalFiles(),
         clock=clock,
         neighbours=_open_neighbours(settings),
+        instance=name_instance(folder),
     )
 
 

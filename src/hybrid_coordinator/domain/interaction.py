@@ -8,6 +8,12 @@ from enum import StrEnum
 from hybrid_coordinator.domain.route import Route
 from hybrid_coordinator.domain.trust import Origin
 
+REJECTED_TAG = "rejected"
+"""Of a local answer that was not trusted: its parent replaced it."""
+
+UNRECORDED_TAG = "no-record"
+"""Of an interaction of which only the costs are kept."""
+
 
 class AgentType(StrEnum):
     """Who answered: a model here, a model elsewhere, or nobody (context was handed out for someone else to use)."""

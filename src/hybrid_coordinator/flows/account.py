@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from hybrid_coordinator.domain.interaction import AgentType, CacheUse, Interaction
+from hybrid_coordinator.domain.interaction import REJECTED_TAG, AgentType, CacheUse, Interaction
 from hybrid_coordinator.domain.knowledge import Passage
 from hybrid_coordinator.domain.query import (
     Completion,
@@ -21,7 +21,6 @@ from hybrid_coordinator.domain.route import Location, ModelCard
 from hybrid_coordinator.domain.trust import Origin
 from hybrid_coordinator.flows.deciding import Decision
 from hybrid_coordinator.flows.digesting import Digest
-from hybrid_coordinator.flows.lessons import REJECTED
 from hybrid_coordinator.logic.experiments import Variant
 from hybrid_coordinator.logic.gaps import SYNTHETIC
 from hybrid_coordinator.logic.grounding import Grounding
@@ -130,7 +129,7 @@ class Bookkeeper:
             record,
             model_used=discarded.card.name,
             parent_id=account.id,
-            tags=(*record.tags, REJECTED),
+            tags=(*record.tags, REJECTED_TAG),
             failure=f"not trusted: {discarded.why}",
         )
 

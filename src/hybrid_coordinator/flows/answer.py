@@ -110,7 +110,7 @@ class Answerer:
     def _variant_of(self, session: str) -> Variant | None:
         """What a session tries out; the same for all of its questions."""
         variants = {variant.name: variant for variant in self._policy.variants}
-        return variants[assign_variant("grounding", session, list(variants))] if variants else None
+        return variants[assign_variant(str(self._policy.variants), session, list(variants))] if variants else None
 
     async def _prepare(self, query: Query) -> tuple[Query, tuple[Origin, ...]]:
         """The question as it is asked, and the origins of the answers that go before it."""

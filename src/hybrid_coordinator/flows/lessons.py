@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import anyio
 
 from hybrid_coordinator.domain.evidence import Asked, Evidence
-from hybrid_coordinator.domain.interaction import AgentType, Interaction, Outcome, OutcomeKind
+from hybrid_coordinator.domain.interaction import REJECTED_TAG, AgentType, Interaction, Outcome, OutcomeKind
 from hybrid_coordinator.domain.knowledge import Passage
 from hybrid_coordinator.errors import Damaged, EmbedderChanged, Unavailable
 from hybrid_coordinator.flows.routing import LearnedRouter
@@ -22,9 +22,6 @@ logger = logging.getLogger(__name__)
 
 REMEMBERED = 10_000
 """So many questions can be learned from as soon as their outcome is heard; others after the next start."""
-
-REJECTED = "rejected"
-"""The tag of a local answer that was not trusted."""
 
 _QUALITY = {OutcomeKind.SUCCESS: 1.0, OutcomeKind.PARTIAL: 0.5, OutcomeKind.FAILURE: 0.0}
 
@@ -130,7 +127,7 @@ def _row(record: EvidenceRecord) -> Evidence | None:
     """What one interaction teaches; None for one whose outcome nobody told."""
     interaction = record.interaction
     asked = unpack_features(interaction.query, record.features)
-    if REJECTED in interaction.tags:
+    if REJECTED_TAG in interaction.tags:
         return Evidence(asked, local=0.0, at=interaction.created_at)
     if interaction.outcome is None:
         return None

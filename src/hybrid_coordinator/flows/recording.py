@@ -2,15 +2,12 @@
 
 from dataclasses import replace
 
-from hybrid_coordinator.domain.interaction import Interaction
+from hybrid_coordinator.domain.interaction import UNRECORDED_TAG, Interaction
 from hybrid_coordinator.flows.budgets import Budgets
 from hybrid_coordinator.flows.history import History
 from hybrid_coordinator.ports import Ledger
 
 HUNG_UP = "the caller hung up before the answer was whole"
-
-UNRECORDED = "no-record"
-"""The tag of an interaction of which only the costs are kept."""
 
 
 class Recorder:
@@ -34,5 +31,5 @@ class Recorder:
 
 def _wordless(interaction: Interaction) -> Interaction:
     return replace(
-        interaction, query="", response="", context_provided=(), session_id=None, route=None, tags=(UNRECORDED,)
+        interaction, query="", response="", context_provided=(), session_id=None, route=None, tags=(UNRECORDED_TAG,)
     )

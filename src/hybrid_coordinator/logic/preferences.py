@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID, uuid5
 
-from hybrid_coordinator.domain.interaction import Correction, Interaction, OutcomeKind, PreferencePair
+from hybrid_coordinator.domain.interaction import REJECTED_TAG, Correction, Interaction, OutcomeKind, PreferencePair
 from hybrid_coordinator.domain.knowledge import Payload
 from hybrid_coordinator.domain.trust import may_teach
 from hybrid_coordinator.logic.experiments import variant_of
@@ -15,8 +15,6 @@ from hybrid_coordinator.logic.training_rows import utc_text, why_untaught, why_u
 CORRECTION, EDIT, REGENERATION, EXPERIMENT = "correction", "edit", "regeneration", "experiment"
 """Who judged: a person said what is right, or changed the answer; it was asked again; another variant did better."""
 
-ESCALATED = "rejected"
-"""The tag of a local answer that was replaced at once: that pair exists already."""
 
 _PAIRS = UUID("3c1b5f0e-7a2d-5e66-9d0b-4b8e2c5a9f13")
 
@@ -68,7 +66,7 @@ def _regenerated(settled: Interaction, others: Iterable[Interaction], policy: Pr
 
 def _asked_again(first: Interaction, again: Interaction, policy: PreferencePolicy) -> bool:
     later = timedelta() <= again.created_at - first.created_at <= timedelta(seconds=policy.regeneration_s)
-    return later and first.session_id == again.session_id and ESCALATED not in first.tags
+    return later and first.session_id == again.session_id and REJECTED_TAG not in first.tags
 
 
 def _contested(settled: Interaction, others: Iterable[Interaction]) -> list[PreferencePair]:

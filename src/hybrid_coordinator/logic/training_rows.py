@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID, uuid5
 
-from hybrid_coordinator.domain.interaction import Correction, Interaction, OutcomeKind
+from hybrid_coordinator.domain.interaction import UNRECORDED_TAG, Correction, Interaction, OutcomeKind
 from hybrid_coordinator.domain.knowledge import Payload
 from hybrid_coordinator.domain.learning import Learned
 from hybrid_coordinator.domain.trust import Origin, may_teach
@@ -15,9 +15,6 @@ from hybrid_coordinator.logic.patterns import find_tags
 from hybrid_coordinator.logic.question_key import question_key
 from hybrid_coordinator.logic.redaction import redact
 from hybrid_coordinator.logic.screening import screen
-
-UNRECORDED = "no-record"
-"""The tag of an interaction whose asker wanted nothing of it kept."""
 
 IMPORT = "import"
 """The strategy of what was read from documents, and the backend that its rows name."""
@@ -80,7 +77,7 @@ def why_unfit(interaction: Interaction, least_value: float, excluded: Mapping[st
 def why_untaught(interaction: Interaction, excluded: Mapping[str, str]) -> str:
     """Why an interaction teaches nothing whatever became of it; "" when it does."""
     checks: Mapping[str, Callable[[], bool]] = {
-        "no-record": lambda: UNRECORDED in interaction.tags,
+        UNRECORDED_TAG: lambda: UNRECORDED_TAG in interaction.tags,
         "excluded": lambda: interaction.id in excluded,
         "cut short": lambda: interaction.failure is not None or not interaction.response.strip(),
         "untrusted origin": lambda: not may_teach(interaction.origin),

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from hybrid_coordinator.domain.interaction import (
+    REJECTED_TAG,
     AgentType,
     Correction,
     Interaction,
@@ -127,7 +128,7 @@ class MemoryLedger:
         return [one for one in reversed(spanned) if tag in one.tags][:limit]
 
     async def troubled(self, *, limit: int, low_value: float, since: datetime | None = None) -> list[Interaction]:
-        replaced = {one.parent_id for one in self._interactions.values() if "rejected" in one.tags}
+        replaced = {one.parent_id for one in self._interactions.values() if REJECTED_TAG in one.tags}
         spanned = [one for one in self._interactions.values() if since is None or one.created_at >= since]
         return [one for one in reversed(spanned) if one.id in replaced or _is_trouble(one, low_value)][:limit]
 

@@ -3,7 +3,14 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from hybrid_coordinator.domain.interaction import AgentType, CacheUse, Interaction, OutcomeKind, Totals
+from hybrid_coordinator.domain.interaction import (
+    REJECTED_TAG,
+    AgentType,
+    CacheUse,
+    Interaction,
+    OutcomeKind,
+    Totals,
+)
 from hybrid_coordinator.logic.auditing import ArmSums, RatioSums
 
 
@@ -34,7 +41,7 @@ def total_up(interactions: Sequence[Interaction], high_value: float) -> Totals:
         cost_saved=sum(one.cost_saved for one in interactions),
         mean_latency_ms=_mean(one.latency_ms for one in whole),
         recalled=Counter(one.cache.value for one in interactions if one.cache is not CacheUse.NONE),
-        escalations=sum(one.parent_id is not None and "rejected" in one.tags for one in interactions),
+        escalations=sum(one.parent_id is not None and REJECTED_TAG in one.tags for one in interactions),
         cache_read_tokens=sum(one.cache_read_tokens for one in interactions),
         cache_write_tokens=sum(one.cache_write_tokens for one in interactions),
     )

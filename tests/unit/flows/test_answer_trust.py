@@ -5,7 +5,14 @@ from dataclasses import replace
 import pytest
 
 from hybrid_coordinator.domain.answer import Attempted, FellThrough, Recalled, Rejected
-from hybrid_coordinator.domain.interaction import AgentType, CacheUse, Outcome, OutcomeKind
+from hybrid_coordinator.domain.interaction import (
+    REJECTED_TAG,
+    UNRECORDED_TAG,
+    AgentType,
+    CacheUse,
+    Outcome,
+    OutcomeKind,
+)
 from hybrid_coordinator.domain.query import (
     Delta,
     Profile,
@@ -23,8 +30,6 @@ from hybrid_coordinator.domain.route import Location, Target
 from hybrid_coordinator.errors import ModelUnavailable, OverBudget
 from hybrid_coordinator.flows.caching import CachePolicy
 from hybrid_coordinator.flows.deciding import HOLDOUT_REASON
-from hybrid_coordinator.flows.lessons import REJECTED
-from hybrid_coordinator.flows.recording import UNRECORDED
 from hybrid_coordinator.flows.shadowing import SHADOW
 from hybrid_coordinator.flows.teaching import Lesson
 from hybrid_coordinator.logic.budgets import BudgetPolicy
@@ -120,7 +125,7 @@ async def test_a_local_answer_that_is_not_trusted_is_replaced_and_the_pair_is_ke
     assert (pair.chosen, pair.rejected) == ("systemctl restart nginx", "I cannot help with that.")
     rejected = await room.ledger.get(pair.rejected_id)
     assert rejected.parent_id == chosen.id == pair.chosen_id
-    assert REJECTED in rejected.tags
+    assert REJECTED_TAG in rejected.tags
 
 
 async def test_a_doubtful_answer_is_better_than_none(room: Room) -> None:
@@ -152,7 +157,7 @@ async def test_of_an_unrecorded_question_only_the_costs_are_kept(room: Room) -> 
     await hear(house, replace(QUESTION, session_id="s", wishes=Wishes(record=False)))
 
     (kept,) = await room.ledger.recent(limit=9)
-    assert (kept.query, kept.response, kept.session_id, kept.tags) == ("", "", None, (UNRECORDED,))
+    assert (kept.query, kept.response, kept.session_id, kept.tags) == ("", "", None, (UNRECORDED_TAG,))
     assert kept.cost == AWAY.cost(10, 5)
     assert (await answer(house, QUESTION)).cache is CacheUse.NONE
 

@@ -10,10 +10,10 @@ import pytest
 
 from bench.gateway_answers import TEXT, WIRES
 from hybrid_coordinator.domain.gateway import WireCall
-from hybrid_coordinator.domain.interaction import AgentType, Interaction
+from hybrid_coordinator.domain.interaction import UNRECORDED_TAG, AgentType, Interaction
 from hybrid_coordinator.domain.query import Wishes
 from hybrid_coordinator.errors import ModelUnavailable
-from hybrid_coordinator.flows.recording import HUNG_UP, UNRECORDED
+from hybrid_coordinator.flows.recording import HUNG_UP
 from hybrid_coordinator.flows.relay import CUT_SHORT, RelayPolicy
 from hybrid_coordinator.flows.switchboard import VendorDesk
 from hybrid_coordinator.ports import WireReply
@@ -144,7 +144,7 @@ async def test_who_wants_no_record_leaves_only_what_it_cost() -> None:
     await through.pass_on(call_for(streaming=True, session_id="s", wishes=Wishes(record=False)))
     record = await through.record()
 
-    assert (record.query, record.response, record.session_id, record.tags) == ("", "", None, (UNRECORDED,))
+    assert (record.query, record.response, record.session_id, record.tags) == ("", "", None, (UNRECORDED_TAG,))
     assert record.cost > 0
 
 

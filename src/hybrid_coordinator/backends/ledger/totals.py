@@ -6,10 +6,10 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, Text, and_, case, func, select, true, type_coerce
 
 from hybrid_coordinator.backends.ledger.tables import corrections, interactions
-from hybrid_coordinator.domain.interaction import AgentType, CacheUse, Totals
+from hybrid_coordinator.domain.interaction import REJECTED_TAG, AgentType, CacheUse, Totals
 
 _I = interactions.c
-_REJECTED = type_coerce(_I.tags, Text).like('%"rejected"%')
+_REJECTED = type_coerce(_I.tags, Text).like(f'%"{REJECTED_TAG}"%')
 
 
 def read_totals(connection: Connection, since: datetime | None, high_value: float) -> Totals:

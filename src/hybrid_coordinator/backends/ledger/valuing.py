@@ -26,12 +26,9 @@ from hybrid_coordinator.backends.ledger.tables import (
     interactions,
     tags,
 )
-from hybrid_coordinator.domain.interaction import Interaction, ValueScore
+from hybrid_coordinator.domain.interaction import REJECTED_TAG, Interaction, ValueScore
 
 _I = interactions.c
-
-REJECTED = "rejected"
-"""The tag of a local answer that was not trusted; its parent replaced it."""
 
 
 class Valuing(Kept):
@@ -103,7 +100,7 @@ def _replacements(since: datetime | None) -> Select[Any]:
         select(_I.place)
         .join_from(tags, rejected, tags.c.place == rejected.c.place)
         .join(interactions, _I.id == rejected.c.parent_id)
-        .where(tags.c.tag == REJECTED, spanned(since))
+        .where(tags.c.tag == REJECTED_TAG, spanned(since))
         .order_by(tags.c.place.desc())
     )
 
