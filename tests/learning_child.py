@@ -24,8 +24,8 @@ from learning_house import ALL, look_at, settings_in, wrapped_house
 
 WRITES = frozenset((
     "amend", "apply", "bury", "claim", "credit", "forget", "mark_learned", "mark_published", "mark_written", "note",
-    "pack", "prefer", "publish", "put", "release", "remove", "save", "score", "set_aside", "swap", "take_in", "withhold",
-    "write",
+    "pack", "prefer", "publish", "put", "release", "remove", "save", "score", "set_aside", "swap", "take_in",
+    "withhold", "write",
 ))  # fmt: skip
 
 
@@ -113,12 +113,14 @@ def carry_out(order: dict[str, Any]) -> int:
     """How a process of its own ended that did as it was told: its exit code, or minus the signal."""
     child = os.fork()
     if not child:
+        code = 1
         try:
             anyio.run(learn, Path(order.pop("folder")), Fate(**order))
-        except BaseException:
-            traceback.print_exc()
-            os._exit(1)
-        os._exit(0)
+            code = 0
+        finally:  # whatever it was: only the parent takes the next order
+            if code:
+                traceback.print_exc()
+            os._exit(code)
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
@@ -153,4 +155,5 @@ def open_nursery() -> Iterator[Nursery]:
 
 if __name__ == "__main__":
     for line in sys.stdin:
-        print(carry_out(json.loads(line)), flush=True)
+        sys.stdout.write(f"{carry_out(json.loads(line))}\n")
+        sys.stdout.flush()

@@ -58,7 +58,7 @@ def settings_in(folder: Path, **sections: Any) -> Settings:
     """Everything lies in the folder, nothing is waited for, and no model words what is extracted."""
     return replace(
         Settings(
-            pace=LearningPace(quiet_s=0.0, lease_s=0.0),
+            pace=LearningPace(quiet_s=0.0),
             storage=StorageSettings(data_dir=folder),
             learning=LearningSettings(finetune_data_path=folder / DATASET / "dataset.jsonl"),
             telemetry=TailingPolicy(paths=str(folder / INBOX), patience_s=0.0),
@@ -164,7 +164,7 @@ async def twin_houses(settings: Settings) -> AsyncIterator[tuple[House, House]]:
                 event_log=SqlEventLog(database),
                 annals=SqlAnnals(database),
             )
-            other = replace(behind, ledger=SqlLedger(database), learning=learning)
+            other = replace(behind, ledger=SqlLedger(database), learning=learning, instance="other")
             yield House(settings, behind), House(settings, other)
 
 

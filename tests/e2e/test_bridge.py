@@ -436,7 +436,7 @@ def test_the_bridge_imports_the_standard_library_only() -> None:
         capture_output=True,
         text=True,
         check=False,
-        env={"PYTHONPATH": str(Path(settings.__file__).parents[1])},
+        env={"PYTHONPATH": str(Path(settings.__file__).parents[2])},
     )
 
     assert done.stdout.strip() == "[]", done.stderr

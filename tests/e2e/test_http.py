@@ -41,7 +41,7 @@ def test_health_says_what_is_up(http: httpx2.Client) -> None:
     health = http.get("/health").raise_for_status().json()
 
     assert health["status"] == "ok"
-    assert {part["name"] for part in health["parts"]} == {"knowledge", "ledger", "embedder", "model local"}
+    assert {part["name"] for part in health["parts"]} == {"knowledge", "ledger", "embedder", "model local", "learning"}
 
 
 def test_an_answer_comes_as_a_stream_of_events(http: httpx2.Client) -> None:
