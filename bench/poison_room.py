@@ -142,7 +142,7 @@ class PoisonRoom:
 
     def _exporter(self) -> Exporter:
         annals, datasets = SqlAnnals(self.database), JsonlDataset(self.dataset)
-        return Exporter(self.ledger, annals, self.catalog, datasets, self.clock, DatasetPolicy())
+        return Exporter(self.ledger, annals, self.catalog, datasets, self.clock, DatasetPolicy(), _note)
 
 
 @asynccontextmanager

@@ -14,7 +14,7 @@ from typing import Protocol
 import anyio
 
 from hybrid_coordinator.domain.learning import StepState, Worked
-from hybrid_coordinator.errors import Conflict, CoordinatorError, GaveWay
+from hybrid_coordinator.errors import Conflict, CoordinatorError
 from hybrid_coordinator.flows.traffic import Traffic
 from hybrid_coordinator.logic.learning_pace import LearningPace, rest_after
 from hybrid_coordinator.ports import Agenda, Clock
@@ -103,8 +103,8 @@ class Daemon:
         self._name = name
         self._news = anyio.Event()
         self._turn = anyio.Lock()
-        self._failures = dict.fromkeys(STEPS, 0)
-        self._rests_until = dict.fromkeys(STEPS, 0.0)
+        self._failures: dict[Worker, int] = {}
+        self._rests_until: dict[Worker, float] = {}
 
     def note_news(self) -> None:
         """Say that there is something to learn from: the next tick comes at once."""
@@ -119,16 +119,24 @@ class Daemon:
     async def run_once(
         self, steps: Sequence[str] = STEPS, *, most_batches: int | None = None
     ) -> AsyncGenerator[Progressed | Stepped, None]:
-        """Every step once, each until nothing is left for it (or `most_batches` are done). Steps that fail are told.
+        """Every step once, each part until nothing is left for it (or `most_batches` are done). Failures are told.
 
         Raises Conflict while another daemon is learning.
         """
+        async with aclosing(self._run(steps, most_batches)) as events:
+            async for event in events:
+                yield event
+
+    async def _run(
+        self, steps: Sequence[str], most_batches: int | None, *, rested: bool = False
+    ) -> AsyncGenerator[Progressed | Stepped, None]:
+        """With `rested`, parts that failed a while ago are left alone until they have rested."""
         async with self._turn:
             await self._claim()
             try:
                 for step in STEPS:
                     if step in steps:
-                        async with aclosing(self._run_step(step, most_batches)) as events:
+                        async with aclosing(self._run_step(step, most_batches, rested=rested)) as events:
                             async for event in events:
                                 yield event
             finally:
@@ -150,9 +158,8 @@ class Daemon:
 
     async def _tick(self) -> bool:
         """One round; whether it left something for another round at once."""
-        due = [step for step in STEPS if self._rests_until[step] <= self._clock.monotonic()]
         worked = 0
-        async with aclosing(self.run_once(due, most_batches=self._pace.most_batches)) as events:
+        async with aclosing(self._run(STEPS, self._pace.most_batches, rested=True)) as events:
             async for event in events:
                 worked += isinstance(event, Progressed)
         return worked >= self._pace.most_batches
@@ -167,9 +174,13 @@ class Daemon:
             holder = await self._agenda.holder(LEASE, self._clock.now())
             raise Conflict(f"daemon {holder!r} is learning on these stores; wait until it is done, or stop it")
 
-    async def _run_step(self, step: str, most_batches: int | None) -> AsyncGenerator[Progressed | Stepped, None]:
+    async def _run_step(
+        self, step: str, most_batches: int | None, *, rested: bool
+    ) -> AsyncGenerator[Progressed | Stepped, None]:
         turn = _Turn(step, self._clock.monotonic())
         for worker in self._steps[step]:
+            if rested and self._rests_until.get(worker, 0.0) > self._clock.monotonic():
+                continue
             left = most_batches
             while left is None or left > 0:
                 worked = await self._batch(worker, turn)
@@ -188,20 +199,21 @@ class Daemon:
         await self._claim()
         try:
             worked = await worker.work()
-        except GaveWay:  # what was begun is left as it was, for the next turn
-            return None
         except Exception as error:  # the daemon's tick: whatever it was, the other steps go on
             logger.exception("step %r failed", turn.step)
             turn.error = f"{type(error).__name__}: {error}"
+            self._let_rest(worker)
             return None
+        self._failures.pop(worker, None)
         turn.add(worked)
         return worked
 
+    def _let_rest(self, worker: Worker) -> None:
+        failures = self._failures[worker] = self._failures.get(worker, 0) + 1
+        self._rests_until[worker] = self._clock.monotonic() + rest_after(failures, self._pace)
+
     async def _close(self, turn: _Turn) -> StepState:
-        failures = self._failures[turn.step] + 1 if turn.error else 0
-        self._failures[turn.step] = failures
         now = self._clock.monotonic()
-        self._rests_until[turn.step] = now + rest_after(failures, self._pace)
         before = (await self._agenda.states()).get(turn.step, StepState(turn.step))
         after = replace(
             before,

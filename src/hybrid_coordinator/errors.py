@@ -15,8 +15,7 @@ The classes say what the *caller* can do about it, not where it happened::
     ├── Unavailable            try later, or elsewhere
     │   ├── ModelUnavailable     a model refused, stalled, died or spoke garbage
     │   │   ├── ModelRefused       the same model will not take it later either: ask another
-    │   │   ├── VendorRefused      a vendor's API answered with an error, in its own words
-    │   │   └── GaveWay            work in the background stopped because a person asked something
+    │   │   └── VendorRefused      a vendor's API answered with an error, in its own words
     │   ├── OverBudget           a budget is spent: wait until it starts anew
     │   ├── StoreBusy            a store is locked by someone else
     │   └── StorageFull          the disk is full: free some space
@@ -101,10 +100,6 @@ class VendorRefused(ModelUnavailable):
         self.status = status
         self.headers = headers
         self.body = body
-
-
-class GaveWay(ModelUnavailable):
-    """A model was wanted for work that nobody waits for, and a person goes first."""
 
 
 class OverBudget(Unavailable):

@@ -38,13 +38,15 @@ def told(data: Path, *arguments: str) -> Any:
 
 
 @pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data folder after a round of learning."""
+def data(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The data folder of a running server that learns when it is told to, after a round of learning."""
     folder = stocked(tmp_path_factory.mktemp("learning") / "data")
-    learned = told(folder, "learn", "--once")
-    assert [step["step"] for step in learned["steps"]] == list(STEPS)
-    assert not any(step["error"] for step in learned["steps"])
-    return folder
+    inbox = str(folder / INBOX)
+    with serving(folder, **QUICK, HYBRID_LEARNING_ENABLED="false", HYBRID_TELEMETRY_PATHS=inbox):
+        learned = told(folder, "learn", "--once")
+        assert [step["step"] for step in learned["steps"]] == list(STEPS)
+        assert not any(step["error"] for step in learned["steps"])
+        yield folder
 
 
 @pytest.fixture(scope="module")
@@ -54,13 +56,13 @@ def skill(data: Path) -> dict[str, Any]:
     return next(item for item in items if "gateway" in item["name"])
 
 
-def test_learning_says_what_each_step_came_to_and_then_finds_nothing_more(tmp_path: Path) -> None:
+def test_without_a_server_learning_says_what_each_step_came_to_and_then_finds_nothing_more(tmp_path: Path) -> None:
     folder = stocked(tmp_path / "data")
 
     first = {step["step"]: step["counts"] for step in told(folder, "learn")["steps"]}
     again = {step["step"]: step["counts"] for step in told(folder, "learn")["steps"]}
 
-    assert first["ingest"]["interactions"] == 10
+    assert first["ingest"]["dead_letters"] == 10
     assert first["score"]["scored"] > 20
     assert first["extract"]["learn"] > 20
     assert not again["score"].get("scored")
@@ -107,7 +109,7 @@ def test_the_tree_of_skills_has_all_that_is_served(data: Path) -> None:
 
 
 def test_the_log_is_whole_and_in_order(data: Path) -> None:
-    log = told(data, "changes", "-n", "500")
+    log = told(data, "changes", "-n", "100")
 
     assert log["broken_at"] is None
     assert [change["place"] for change in log["changes"]] == sorted(change["place"] for change in log["changes"])
@@ -162,7 +164,8 @@ def test_a_gap_is_found_shown_and_asked_about(data: Path) -> None:
     shown = told(data, "gaps", "show", gap["name"])
     proposed = told(data, "gaps", "propose", gap["name"], "-n", "2")
 
-    assert gap["troubles"]["failure"] == shown["troubles"]["failure"] >= 2
+    assert sum(shown["troubles"].values()) >= 2
+    assert shown["examples"] == gap["examples"]
     assert len(proposed["proposals"]) == 2
     assert gap["name"] in run_cli(data, "gaps").stdout
 
@@ -179,7 +182,7 @@ def test_the_dataset_is_exported_and_its_rows_lead_back(data: Path) -> None:
     made = told(data, "export")
     row = json.loads(Path(made["dataset_path"]).read_text().splitlines()[0])
 
-    assert made["rows"] > 10
+    assert made["examples"] > 10
     assert told(data, "trace", row["metadata"]["interaction_id"])["interactions"]
 
 
@@ -208,30 +211,6 @@ def test_a_mistake_gets_its_exit_code_and_a_next_step(data: Path, arguments: lis
     assert done.returncode == code, done.stderr
     assert said in done.stderr
     assert "Traceback" not in done.stderr
-
-
-@pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The data folder of a running server that learns only when it is told to."""
-    folder = stocked(tmp_path_factory.mktemp("served") / "data")
-    inbox = str(folder / INBOX)
-    with serving(folder, **QUICK, HYBRID_LEARNING_ENABLED="false", HYBRID_TELEMETRY_PATHS=inbox):
-        yield folder
-
-
-def test_with_a_server_the_same_commands_say_the_same(data: Path, served: Path) -> None:
-    learned = told(served, "learn", "--once")
-    items = told(served, "learned", "-n", "100")["items"]
-
-    assert [step["step"] for step in learned["steps"]] == list(STEPS)
-    assert not any(step["error"] for step in learned["steps"])
-    assert {item["id"] for item in items} >= {item["id"] for item in told(data, "learned", "-n", "100")["items"]} - {
-        item["id"] for item in items if item["strategy"] == "correction"
-    } - {change["item_id"] for change in told(data, "changes")["changes"] if change["actor"] == "person"}
-    assert told(served, "review")["held"]
-    assert told(served, "gaps")["gaps"]
-    assert told(served, "changes")["broken_at"] is None
-    assert run_cli(served, "learned", LOST).returncode == 3
 
 
 def _on_a_terminal(data: Path, *arguments: str) -> str:
@@ -264,5 +243,5 @@ def test_a_progress_bar_is_for_terminals_only(data: Path) -> None:
     assert "learning" in on_a_terminal
     assert "\x1b[" in on_a_terminal
     assert as_json == ""
-    assert elsewhere.stderr == ""
+    assert elsewhere.stderr.strip() == ""
     assert "\x1b[" not in elsewhere.stdout

@@ -9,7 +9,7 @@ import pytest
 
 from hybrid_coordinator.daemon import LEASE, STEPS, Daemon, Progressed, Stepped, Worker
 from hybrid_coordinator.domain.learning import Worked
-from hybrid_coordinator.errors import Conflict, GaveWay, StoreBusy
+from hybrid_coordinator.errors import Conflict, StoreBusy
 from hybrid_coordinator.flows.traffic import Traffic
 from hybrid_coordinator.logic.learning_pace import LearningPace, rest_after
 from hybrid_coordinator.ports import Agenda
@@ -18,7 +18,7 @@ from hybrid_coordinator.testing import ManualClock, MemoryAgenda
 PACE = LearningPace(quiet_s=0.0, tick_s=3600.0, lease_s=300.0)
 
 
-@dataclass
+@dataclass(eq=False)
 class Scripted:
     """A worker that does as it is told, batch by batch, and then finds nothing more."""
 
@@ -128,17 +128,6 @@ async def test_a_step_that_works_again_forgets_its_failure() -> None:
     assert (await daemon.status()).failing == ()
 
 
-async def test_a_step_that_gave_way_has_not_failed() -> None:
-    bench = Bench()
-    bench.add("extract", GaveWay("a person goes first; try again"), Worked(1))
-    daemon = bench.daemon()
-
-    await run(daemon)
-
-    assert (await daemon.status()).failing == ()
-    assert bench.diary == ["extract"]
-
-
 async def test_while_one_daemon_learns_another_is_refused() -> None:
     bench = Bench()
     bench.add("ingest", Worked(1, more=True), Worked(1))
@@ -207,6 +196,26 @@ async def test_a_failing_step_rests_while_the_others_work() -> None:
             group.cancel_scope.cancel()
 
     assert bench.diary == ["ingest", "score", "score"]
+
+
+async def test_a_part_that_fails_does_not_hold_up_the_others_of_its_step() -> None:
+    bench = Bench()
+    bench.add("ingest", *(StoreBusy("busy; try again") for _ in range(9)))
+    healthy: list[str] = []
+    bench.steps["ingest"].append(Scripted("healthy", [], healthy))
+    daemon = bench.daemon()
+
+    with anyio.fail_after(5):
+        async with anyio.create_task_group() as group:
+            group.start_soon(daemon.keep_up)
+            for _ in range(3):
+                await anyio.wait_all_tasks_blocked()
+                daemon.note_news()
+            await anyio.wait_all_tasks_blocked()
+            group.cancel_scope.cancel()
+
+    assert bench.diary == ["ingest"]
+    assert len(healthy) == 4
 
 
 def test_rests_grow_and_have_an_end() -> None:

@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from socket import gethostname
 from uuid import UUID, uuid4
 
 from filelock import FileLock, Timeout
@@ -51,15 +52,20 @@ def own_folder(folder: Path) -> Iterator[None]:
 
 
 def name_instance(folder: Path) -> str:
-    """The name of the folder that one owns, made up the first time. A process that takes over goes by the same."""
+    """The name of the folder that one owns, made up the first time. A process that takes over goes by the same; a copy
+    of the folder elsewhere does not."""
+    here = f"{gethostname()} {folder.resolve()}"
     file = folder / INSTANCE_FILE
     try:
-        return str(UUID(file.read_text().strip()))
+        name, _, at = file.read_text().partition("\n")
+        if at == here:
+            return str(UUID(name))
     except (OSError, ValueError):
-        part = file.with_suffix(".part")
-        part.write_text(name := str(uuid4()))
-        part.replace(file)
-        return name
+        pass
+    part = file.with_suffix(".part")
+    part.write_text(f"{(name := str(uuid4()))}\n{here}")
+    part.replace(file)
+    return name
 
 
 def _owner_of(folder: Path) -> str:

@@ -68,8 +68,9 @@ from hybrid_coordinator.settings import Settings
 
 
 def _dataset_policy(settings: Settings) -> DatasetPolicy:
-    """What is of high value is worth a row."""
-    return replace(settings.dataset, least_value=settings.scoring.high_value_threshold)
+    """Nothing is worth a row that is not worth learning from."""
+    least = max(settings.dataset.least_value, settings.scoring.high_value_threshold)
+    return replace(settings.dataset, least_value=least)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +120,7 @@ class Learning:
         self._crediting = crediting
         self._models = [model for model in models.values() if model.card.location is Location.LOCAL]
         catalog = self.catalog = backends.catalog
+        self.journal = Journal(backends.event_log, clock)
         self.publisher = Publisher(catalog, knowledge, embedder)
         self.teacher = Teacher(ledger, catalog, self.publisher, clock, settings.provenance)
         self.tracer = Tracer(catalog, ledger, knowledge)
@@ -129,10 +131,11 @@ class Learning:
         self.tree = SkillTree(catalog, embedder, clock, TreePolicy())
         self.gaps = Gaps(ledger, knowledge, embedder, clock, GapPolicy())
         self.proposer = Proposer(ledger, embedder, self._models[0] if self._models else None, SyntheticPolicy())
-        self.exporter = Exporter(ledger, backends.annals, catalog, backends.datasets, clock, _dataset_policy(settings))
+        self.exporter = Exporter(
+            ledger, backends.annals, catalog, backends.datasets, clock, _dataset_policy(settings), self.journal.note
+        )
         self.documents = DocumentImporter(files, catalog, clock)
         self.experiments = VariantComparer(ledger, ExperimentPolicy())
-        self.journal = Journal(backends.event_log, clock)
         self.curator = self._curator()
         self.daemon = Daemon(self._steps(), backends.agenda, clock, traffic, settings.pace, name)
 

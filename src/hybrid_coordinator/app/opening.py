@@ -91,8 +91,7 @@ async def _refill(house: House) -> None:
 
     Files are not read here, but forgotten, so that the next index run takes them in again.
     """
-    if not any((await house.catalog.counts()).values()):
-        await house.learning.teacher.adopt()
+    await house.learning.teacher.adopt()
     if not any((await house.knowledge.counts()).values()):
         await house.ledger.forget_copies()
         await house.learning.publisher.restore()

@@ -55,7 +55,9 @@ async def update_outcome(house: House, request: shapes.UpdateOutcomeRequest) -> 
         copied=request.copied_to_clipboard,
         modified=request.modified_response,
     )
-    settled = await house.feedback.settle(request.interaction_id, outcome, edited=request.edited_response)
+    settled = await house.feedback.settle(
+        request.interaction_id, outcome, edited=request.edited_response, reported=request.told_by == "agent"
+    )
     return shapes.UpdateOutcomeResult(
         interaction_id=request.interaction_id,
         outcome=request.outcome,

@@ -25,6 +25,12 @@ Limit = Annotated[int, Field(ge=1, le=100)]
 Feedback = Literal[-1, 0, 1]
 
 
+ToldBy = Annotated[
+    SkipJsonSchema[Literal["person", "agent"]],
+    Field(description="Whose word it is. What comes by MCP is an agent's, whatever it says."),
+]
+
+
 class Request(BaseModel):
     """A request: what it does not know it refuses."""
 
@@ -73,6 +79,7 @@ class UpdateOutcomeRequest(Request):
     copied_to_clipboard: bool = Field(False, description="The answer was copied.")
     modified_response: bool = Field(False, description="The answer was used after a change.")
     edited_response: str | None = Field(None, description="The answer as it was used, when it was changed first.")
+    told_by: ToldBy = "person"
 
 
 class UpdateOutcomeResult(Result):
@@ -175,9 +182,7 @@ class LearningFeedbackRequest(Request):
     rating: Feedback = Field(0, description="-1 bad, 0 neutral, 1 good: of the correction.")
     interaction_id: str | None = Field(None, description="The answer that is corrected.")
     tags: list[str] = Field([], description="Labels.")
-    told_by: SkipJsonSchema[Literal["person", "agent"]] = Field(
-        "person", description="Whose word it is. What comes by MCP is an agent's, whatever it says."
-    )
+    told_by: ToldBy = "person"
 
 
 class LearningFeedbackResult(Result):

@@ -10,7 +10,7 @@ from hybrid_coordinator.domain.learning import SERVED, Change, Learned, Stage
 from hybrid_coordinator.errors import Conflict
 from hybrid_coordinator.flows.restoring import read_log
 from hybrid_coordinator.logic.decay import DecayPolicy, archive, freshness, has_faded
-from hybrid_coordinator.logic.restoring import last_in_service, put_back
+from hybrid_coordinator.logic.restoring import last_in_service, put_back, reopened_by_person
 from hybrid_coordinator.logic.staleness import StalenessPolicy, age_out, gone_from_under, is_stale
 from hybrid_coordinator.ports import Catalog, Clock, Knowledge, Ledger
 
@@ -107,6 +107,8 @@ class Ageing:
             back = ground.indexed and not is_stale(item, gone, self._staleness)
             return await self._put_back(item, "what it rests on is back", now) if back else None
         if is_stale(item, gone, self._staleness):
+            if reopened_by_person(await read_log(self._catalog, item.id)):
+                return None
             aged = age_out(item, gone, now)
             return Change(item.id, "stale", item, aged, ACTOR, aged.why)
         return self._archived(item, ground, now)

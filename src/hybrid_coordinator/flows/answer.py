@@ -97,9 +97,9 @@ class Answerer:
         models = {**voices, **self._models, **voices}  # the voices first: they speak as the asker does
         query, earlier = await self._prepare(query)
         variant = self._variant_of(query.session_id or answer_id)
-        if variant is not None:
-            query = replace(query, tags=(*query.tags, variant.tag))
         decision = await self._decider.decide(answer_id, query, [model.card for model in models.values()])
+        if variant is not None and decision.recalled is None:
+            query = replace(query, tags=(*query.tags, variant.tag))
         digest = Digest(answer_id, query, decision.route, decision.holdout)
         account = Account(answer_id, started, query, decision, digest, earlier=earlier)
         account.variant = variant

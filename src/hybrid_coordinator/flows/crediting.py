@@ -38,17 +38,16 @@ class Crediting:
         self, interaction: Interaction, passages: Sequence[Passage], credits: Mapping[str, float]
     ) -> Mapping[str, PassageRecord]:
         records = await self._ledger.credit(interaction.id, credits)
-        homes = {passage.id: passage.collection for passage in passages}
-        await self._knowledge.amend({id: usage_fields(homes[id], record) for id, record in records.items()})
+        shown = {passage.id: passage for passage in passages}
+        await self._knowledge.amend({id: usage_fields(shown[id], record) for id, record in records.items()})
         return records
 
 
-def usage_fields(collection: Collection, record: PassageRecord) -> Payload:
+def usage_fields(passage: Passage, record: PassageRecord) -> Payload:
     """What a passage's payload says of its use."""
-    rate = success_rate(record.uses, record.credit)
-    fields: dict[str, float | int] = {
-        "success_rate": rate,
-        "success_count": round(record.credit),
-        "failure_count": record.uses - round(record.credit),
-    }
-    return fields | {"confidence_score": rate} if collection is Collection.ERRORS else fields
+    rate, helped = success_rate(record.uses, record.credit), round(record.credit)
+    failed = record.uses - helped
+    fields: dict[str, float | int] = {"success_rate": rate, "helped": helped, "failed": failed}
+    if passage.collection is not Collection.ERRORS or is_learned(passage):  # a learned fix counts its own witnesses
+        return fields
+    return fields | {"success_count": helped, "failure_count": failed, "confidence_score": rate}

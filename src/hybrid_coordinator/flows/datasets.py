@@ -10,6 +10,7 @@ import anyio.to_thread
 from hybrid_coordinator.domain.knowledge import Payload
 from hybrid_coordinator.domain.learning import Worked
 from hybrid_coordinator.flows.dataset_gathering import Gatherer
+from hybrid_coordinator.flows.journal import Note
 from hybrid_coordinator.logic.dataset_card import Contents, DatasetPolicy, Gathered, card_page, dataset_card
 from hybrid_coordinator.logic.dataset_selection import Selection, Sketch, group, select
 from hybrid_coordinator.logic.dataset_splits import SPLITS, placed, split
@@ -52,18 +53,20 @@ class Exporter:
         datasets: Datasets,
         clock: Clock,
         policy: DatasetPolicy,
+        note: Note,
     ) -> None:
+        """`note` keeps an event: its kind, and its fields by name."""
         self._ledger = ledger
         self._annals = annals
         self._catalog = catalog
         self._datasets = datasets
         self._clock = clock
         self._policy = policy
+        self._note = note
         self._looked_at: datetime | None = None
 
     async def export(self) -> Exported:
         """Write the dataset. Raises StorageFull, which leaves the old one whole, and Conflict while one is written."""
-        self._looked_at = self._clock.now()
         async with self._datasets.draft() as draft:
             gatherer = Gatherer(self._ledger, self._annals, self._catalog, draft, self._policy)
             gathered = await gatherer.gather()
@@ -71,13 +74,15 @@ class Exporter:
             contents = await _write(draft, plan)
             card = dataset_card(contents, gathered, plan.selection, plan.groups, self._policy, self._clock.now())
             path = await draft.publish(card, card_page(card))
+        self._looked_at = self._clock.now()
         return Exported(path, card["rows"], card["preference_pairs"], card["splits"], contents.hash)
 
     async def work(self) -> Worked:
-        """Export when it is due: for the first time, and then every so often. Part of `curate`."""
+        """Export when it is due: for the first time, and then every so often. Part of `train`."""
         if not await self._is_due():
             return Worked()
         made = await self.export()
+        await self._note("dataset_updated", rows=made.rows, pairs=made.pairs, content_hash=made.content_hash)
         return Worked(1, counts={"dataset_rows": made.rows, "preference_pairs": made.pairs}, detail=made.content_hash)
 
     async def _is_due(self) -> bool:

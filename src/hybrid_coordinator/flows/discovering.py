@@ -10,6 +10,7 @@ import anyio.to_thread
 from hybrid_coordinator.domain.interaction import Interaction, OutcomeKind
 from hybrid_coordinator.domain.knowledge import Collection, Probe, SearchMode
 from hybrid_coordinator.domain.learning import Change, Learned, Stage, StepState, Worked
+from hybrid_coordinator.errors import Conflict
 from hybrid_coordinator.flows.vectors import embed_all
 from hybrid_coordinator.logic.discovery import (
     DiscoveryPolicy,
@@ -82,7 +83,10 @@ class Discoverer:
         if skill is None:
             return False
         action = "quarantine" if skill.stage is Stage.QUARANTINED else "learn"
-        await self._catalog.apply([Change(skill.id, action, None, skill, STEP, skill.why)], skill.created_at)
+        try:
+            await self._catalog.apply([Change(skill.id, action, None, skill, STEP, skill.why)], skill.created_at)
+        except Conflict:  # another daemon made it
+            return False
         return True
 
     async def _family(self, interaction: Interaction) -> list[Interaction]:

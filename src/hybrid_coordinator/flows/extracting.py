@@ -2,7 +2,7 @@
 
 import logging
 from collections import Counter, defaultdict
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from hybrid_coordinator.domain.interaction import Interaction, OutcomeKind
@@ -10,6 +10,7 @@ from hybrid_coordinator.domain.learning import Change, Learned, Stage, Worked
 from hybrid_coordinator.domain.trust import may_teach
 from hybrid_coordinator.errors import Conflict
 from hybrid_coordinator.flows.extracting_patterns import PatternMaker
+from hybrid_coordinator.flows.journal import Note
 from hybrid_coordinator.logic.error_signatures import error_signature
 from hybrid_coordinator.logic.extraction_changes import (
     confirm,
@@ -25,9 +26,6 @@ from hybrid_coordinator.logic.extraction_fixes import Fix, extract_fix, matching
 from hybrid_coordinator.logic.extraction_policy import ExtractionPolicy, unfit_to_teach
 from hybrid_coordinator.logic.patterns import pattern_id_of
 from hybrid_coordinator.ports import Catalog, Clock, Ledger
-
-Note = Callable[..., Awaitable[None]]
-"""Keeps an event: its kind, and its fields by name."""
 
 Screen = Callable[[str], tuple[str, ...]]
 """Why a text looks as if somebody had planted it; nothing when it does not."""

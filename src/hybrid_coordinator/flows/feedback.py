@@ -133,11 +133,13 @@ class Feedback:
         passages = await self._knowledge.get(track.context_ids)
         return report_origin(Origin.MODEL_INFERENCE, self._provenance, passages)
 
-    async def settle(self, interaction_id: str, outcome: Outcome, *, edited: str | None = None) -> Settled:
+    async def settle(
+        self, interaction_id: str, outcome: Outcome, *, edited: str | None = None, reported: bool = False
+    ) -> Settled:
         """Attach an outcome: score the interaction and credit its context; the daemon learns from it afterwards.
 
-        `edited` is the answer as it was used, when it was changed first: that is what is taught then. Settling again
-        replaces what the first settling did. An unknown id raises NotFound.
+        `edited` is the answer as it was used, when it was changed first: that is taught then, `reported` by an agent or
+        said by a person. Settling again replaces what the first settling did. An unknown id raises NotFound.
         """
         check_outcome(outcome)
         interaction = await self._ledger.get(interaction_id)
@@ -148,7 +150,7 @@ class Feedback:
         rates = {id: success_rate(record.uses, record.credit) for id, record in records.items()}
         interaction = await self._ledger.settle(interaction_id, outcome, value, self._clock.now())
         if edited is not None:
-            await self._teach(Lesson(interaction.query, edited, 1, interaction.id, (EDIT,)))
+            await self._teach(Lesson(interaction.query, edited, 1, interaction.id, (EDIT,), reported))
         await self._tell_cache(interaction, outcome)
         self._lessons.note_outcome(interaction, outcome)
         await self._history.file(interaction)

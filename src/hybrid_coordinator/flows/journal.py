@@ -1,7 +1,7 @@
 """The coordinator's own events: noted, derived from what the ledger recorded, and written down for others to read."""
 
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import blake2b
@@ -45,6 +45,10 @@ class _Told:
         """The same whenever it is told."""
         parts = "\n".join((self.kind, self.interaction.id, self.told_apart_by))
         return blake2b(parts.encode(), digest_size=16).hexdigest()
+
+
+Note = Callable[..., Awaitable[None]]
+"""Keeps an event: its kind, and its fields by name."""
 
 
 class Journal:

@@ -19,6 +19,8 @@ LOOKED_AT = 5_000
 
 STEP = "measure"
 
+Sums = tuple[int, float, int, float]
+
 _NEXT: Mapping[Ruling, Stage] = {Ruling.PROMOTE: Stage.PROVEN, Ruling.RETIRE: Stage.RETIRED}
 
 logger = logging.getLogger(__name__)
@@ -27,7 +29,7 @@ logger = logging.getLogger(__name__)
 class Prover:
     """Goes round over everything that is served, a batch at a time; an item without new uses is passed over.
 
-    How many uses an item had when it was last judged is kept in memory: after a start all are judged once.
+    By which outcomes an item was last judged is kept in memory: after a start all are judged once.
     """
 
     def __init__(
@@ -43,7 +45,7 @@ class Prover:
         self._clock = clock
         self._policy = policy
         self._corroboration = corroboration
-        self._judged: dict[str, int] = {}
+        self._judged: dict[str, Sums] = {}
         self._after: str | None = None
 
     async def work(self) -> Worked:
@@ -62,7 +64,7 @@ class Prover:
 
     def _is_news(self, item: Learned, uses: Uses) -> bool:
         """Whether there are outcomes that it was not judged by."""
-        return _count(uses) > self._judged.get(item.id, 0)
+        return self._judged.get(item.id) != _sums(uses) and _count(uses) > 0
 
     async def _shown_with(self, ids: set[str]) -> Mapping[str, Sequence[Interaction]]:
         shown: dict[str, list[Interaction]] = {id: [] for id in ids}
@@ -74,7 +76,7 @@ class Prover:
     async def _judge(self, item: Learned, uses: Uses, shown: Sequence[Interaction]) -> Ruling:
         made_by = await self._ledger.get_all(item.learned_from)
         told = corroborated(shown, self._corroboration, made_by)
-        judgement = decide(uses, told, self._policy, base_rate=uses.withheld.mean)
+        judgement = decide(uses, told, self._policy)
         change = self._change(item, judgement)
         try:
             if change is not None:
@@ -82,7 +84,7 @@ class Prover:
         except Conflict:  # somebody else changed it: it is judged again in the next round
             logger.info("an item was changed meanwhile", extra={"item": item.id})
             return Ruling.HOLD
-        self._judged[item.id] = _count(uses)
+        self._judged[item.id] = _sums(uses)
         return judgement.ruling if change is not None else Ruling.HOLD
 
     def _change(self, item: Learned, judgement: Judgement) -> Change | None:
@@ -95,3 +97,8 @@ class Prover:
 
 def _count(uses: Uses) -> int:
     return uses.treated.uses + uses.withheld.uses
+
+
+def _sums(uses: Uses) -> Sums:
+    """What tells one state of its outcomes from another, one that was changed afterwards included."""
+    return uses.treated.uses, uses.treated.credit, uses.withheld.uses, uses.withheld.credit

@@ -13,7 +13,7 @@ BATCH = 64
 SHOWN_SOURCES = 16
 """So many of the sources of an item are named in its passage; the catalogue holds all of them."""
 
-NOTED = ("seen_count", "last_used_at", "freshness")
+NOTED = ("seen_count", "last_used_at", "freshness", "helped", "failed")
 """Fields of a passage that say how it is used; the catalogue does not know them."""
 
 

@@ -59,7 +59,7 @@ class Quarantine:
         What it was made of stays as untrusted as it was. Raises NotFound, and Conflict for an item that does not wait.
         """
         item = await self._waiting(item_id)
-        return await self._decide(item, replace(item, stage=Stage.CANDIDATE, origin=Origin.DIRECT_USER), "approve", why)
+        return await self._decide(item, replace(item, stage=Stage.PROVEN, origin=Origin.DIRECT_USER), "approve", why)
 
     async def reject(self, item_id: str, why: str) -> Learned:
         """Refuse an item for good. Raises NotFound, and Conflict for an item that does not wait."""

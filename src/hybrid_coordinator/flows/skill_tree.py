@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hybrid_coordinator.domain.learning import SERVED, Change, Learned, Worked
-from hybrid_coordinator.errors import NotFound
+from hybrid_coordinator.errors import Conflict, NotFound
 from hybrid_coordinator.flows.vectors import embed_all
 from hybrid_coordinator.logic.skill_paths import RELATED, find_branch, find_related, lacks_related, traverse
 from hybrid_coordinator.logic.skill_tree import Branch, TreePolicy, build_tree, see_skill
@@ -60,7 +60,10 @@ class SkillTree:
         waiting = await self._lacking(items)
         now = self._clock.now()
         changes = [Change(item.id, ACTION, item, _relate(item, ids, now), ACTION) for item, ids in waiting[:BATCH]]
-        await self._catalog.apply(changes, now)
+        try:
+            await self._catalog.apply(changes, now)
+        except Conflict:  # somebody changed one of them: they are read again the next time
+            return Worked()
         more = len(waiting) > len(changes)
         self._related = self._related if more else served
         return Worked(len(changes), more, {"related": len(changes)})

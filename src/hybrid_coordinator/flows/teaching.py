@@ -17,6 +17,7 @@ from hybrid_coordinator.logic.screening import screen
 from hybrid_coordinator.ports import Catalog, Clock, Ledger
 
 STRATEGY = "correction"
+MOST_CORRECTIONS = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +70,14 @@ class Teacher:
         return report_origin(Origin.MODEL_INFERENCE, self._provenance) if lesson.reported else Origin.DIRECT_USER
 
     async def adopt(self) -> int:
-        """Take corrections that the catalogue does not know, of a release before it, into it; how many."""
-        adopted = 0
-        for correction in await self._ledger.corrections(limit=1_000_000):
-            if not await self._catalog.get([correction.id]):
-                await self._learn(correction)
-                adopted += 1
-        return adopted
+        """Take corrections that the catalogue does not know into it, from before there was one or from before a kill;
+        how many."""
+        corrections = await self._ledger.corrections(limit=MOST_CORRECTIONS)
+        known = {item.id for item in await self._catalog.get([correction.id for correction in corrections])}
+        missing = [correction for correction in corrections if correction.id not in known]
+        for correction in missing:
+            await self._learn(correction)
+        return len(missing)
 
     async def _learn(self, correction: Correction) -> Learned:
         item = taught(correction)

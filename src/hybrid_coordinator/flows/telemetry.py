@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
 
 import anyio
@@ -63,7 +64,7 @@ class Intake:
         if found.letters:
             await self._files.bury(found.letters)
         news = found.events or batch.positions
-        events = [_bind(event, self._provenance) for event in found.events.values()]
+        events = [_bind(event, self._provenance, self._clock.now()) for event in found.events.values()]
         new = await self._event_log.take_in(events, batch.positions) if news else 0
         if batch.gone:
             await self._event_log.forget(batch.gone)
@@ -76,12 +77,12 @@ class Intake:
         )
 
 
-def _bind(event: Event, provenance: ProvenancePolicy) -> Event:
-    """What it tells of is only reported, and trusted as reports are."""
+def _bind(event: Event, provenance: ProvenancePolicy, now: datetime) -> Event:
+    """What it tells of is only reported, and trusted as reports are; its outcome is known here from now on."""
     told = event.interaction
     if told is None:
         return event
-    return replace(event, interaction=replace(told, origin=report_origin(told.origin, provenance)))
+    return replace(event, interaction=replace(told, origin=report_origin(told.origin, provenance), settled_at=now))
 
 
 async def _sort(lines: Sequence[TelemetryLine]) -> _Sorted:

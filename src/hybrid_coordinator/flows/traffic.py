@@ -7,7 +7,7 @@ import anyio
 
 from hybrid_coordinator.domain.query import Prompt, Spoken
 from hybrid_coordinator.domain.route import ModelCard
-from hybrid_coordinator.errors import GaveWay
+from hybrid_coordinator.errors import ModelUnavailable
 from hybrid_coordinator.ports import Model
 
 GAVE_WAY = "a person asked something, and goes first; try again in a pause"
@@ -76,12 +76,12 @@ class PoliteModel:
 
     async def _next(self, pieces: AsyncGenerator[Spoken, None]) -> Spoken | None:
         if self._traffic.busy:
-            raise GaveWay(GAVE_WAY)
+            raise ModelUnavailable(GAVE_WAY)
         piece: Spoken | None = None
         with self._traffic.giving_way() as scope:
             piece = await anext(pieces, None)
         if scope.cancelled_caught:
-            raise GaveWay(GAVE_WAY)
+            raise ModelUnavailable(GAVE_WAY)
         return piece
 
     async def check(self) -> None:

@@ -5,7 +5,7 @@ An experiment is a list of variants of how much context a prompt carries: `a:max
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from hybrid_coordinator.domain.interaction import Interaction
@@ -15,6 +15,9 @@ from hybrid_coordinator.logic.grounding import GroundingPolicy
 
 TAG = "variant:"
 """What the tag of an answer begins with that was given by a variant."""
+
+CHANGEABLE = ("max_passages", "familiar_similarity", "local_budget_tokens", "remote_budget_tokens")
+"""What a variant may set. No more passages than usual are looked for, so a greater number of them changes nothing."""
 
 LARGEST = 100_000
 """Passages or tokens: no model reads more."""
@@ -78,9 +81,8 @@ def _parse_variant(written: str, usual: GroundingPolicy) -> Variant:
 
 def _parse_change(written: str, usual: GroundingPolicy) -> tuple[str, float]:
     name, _, value = (part.strip() for part in written.partition("="))
-    known = [field.name for field in fields(usual)]
-    if name not in known:
-        raise BadInput(f"a variant cannot change {name!r}; it can change {', '.join(known)}")
+    if name not in CHANGEABLE:
+        raise BadInput(f"a variant cannot change {name!r}; it can change {', '.join(CHANGEABLE)}")
     return name, _parse_value(name, value, getattr(usual, name))
 
 

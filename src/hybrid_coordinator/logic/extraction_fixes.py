@@ -66,8 +66,10 @@ def is_same_solution(one: str, other: str) -> bool:
 
 
 def matching_fix(known: Sequence[Learned], solution: str) -> Learned | None:
-    """The known fix that has this solution, the oldest first."""
-    return next((fix for fix in known if is_same_solution(str(fix.draft.payload.get("solution", "")), solution)), None)
+    """The known fix that has this solution: one that is served before others, then the oldest."""
+    ordered = sorted(known, key=lambda fix: not fix.served)
+    same = (fix for fix in ordered if is_same_solution(str(fix.draft.payload.get("solution", "")), solution))
+    return next(same, None)
 
 
 def choose_fix(error: str, known: Sequence[Learned]) -> Learned | None:

@@ -89,15 +89,13 @@ def measure_uplift(uses: Uses, alpha: float) -> Uplift:
     return Uplift(value, low - without_high, high - without_low)
 
 
-def decide(
-    uses: Uses, corroborated: tuple[bool, str], policy: UpliftPolicy, *, base_rate: float | None = None
-) -> Judgement:
-    """Promote, hold or retire. `base_rate` is the mean credit without anything learned, where it is known.
+def decide(uses: Uses, corroborated: tuple[bool, str], policy: UpliftPolicy) -> Judgement:
+    """Promote, hold or retire.
 
     Promotion takes a measured uplift; or, since few have so many questions, independent successes together with a rate
     of success that is above what questions earn without it. Half of alpha goes to either way.
     """
-    base = policy.base_rate if base_rate is None else max(policy.base_rate, base_rate)
+    base = policy.base_rate
     uplift = measure_uplift(uses, policy.alpha / 2)
     low, high = always_valid(uses.treated, policy.alpha / 2)
     if uplift.high < 0.0:

@@ -59,12 +59,12 @@ class Served:
 
 def times_helped(passage: Passage) -> float:
     """How often a passage helped, as its payload says."""
-    return float(passage.payload.get("success_count", 0))
+    return float(passage.payload.get("helped", 0))
 
 
 def times_failed(passage: Passage) -> float:
     """How often a passage was used and did not help, as its payload says."""
-    return float(passage.payload.get("failure_count", 0))
+    return float(passage.payload.get("failed", 0))
 
 
 def is_learned(passage: Passage) -> bool:

@@ -1,6 +1,18 @@
 """The settings of learning: telemetry, the daemon, extraction, curation, proof, data."""
 
-from hybrid_coordinator.settings.kinds import BOOL, BYTES, CAUTION, COUNT, DAYS, LIFETIME, RATE, SECONDS, TEXT, UNIT
+from hybrid_coordinator.settings.kinds import (
+    BOOL,
+    BYTES,
+    CAUTION,
+    COUNT,
+    DAYS,
+    LIFETIME,
+    RATE,
+    SECONDS,
+    SPAN,
+    TEXT,
+    UNIT,
+)
 from hybrid_coordinator.settings.row import Setting
 
 LEARNING_TABLE: tuple[Setting, ...] = (
@@ -34,20 +46,20 @@ LEARNING_TABLE: tuple[Setting, ...] = (
     Setting("HYBRID_EXTRACTION_BATCH_SECONDS", "extraction.batch_seconds", SECONDS, "After how long a batch ends with the interaction that is under way."),
     Setting("HYBRID_MERGE_SIMILARITY", "merging.min_similarity", UNIT, "From this similarity on two learned things may be one, if no number, name or negation differs."),
     Setting("HYBRID_MERGE_SHARED_WORDS", "merging.min_shared_words", UNIT, "This share of the words in which their sentences differ must stand in both."),
-    Setting("HYBRID_HALF_LIFE_DAYS", "decay.half_life_days", DAYS, "After so many days without use something learned is worth half."),
+    Setting("HYBRID_HALF_LIFE_DAYS", "decay.half_life_days", SPAN, "After so many days without use something learned is worth half."),
     Setting("HYBRID_ARCHIVE_AFTER_DAYS", "decay.archive_after_days", DAYS, "After so many it is archived."),
-    Setting("HYBRID_PROVEN_HALF_LIFE_DAYS", "decay.proven_half_life_days", DAYS, "The same half-life for what has proved itself."),
+    Setting("HYBRID_PROVEN_HALF_LIFE_DAYS", "decay.proven_half_life_days", SPAN, "The same half-life for what has proved itself."),
     Setting("HYBRID_ARCHIVE_PROVEN_AFTER_DAYS", "decay.archive_proven_after_days", DAYS, "The same limit for what has proved itself."),
     Setting("HYBRID_WITHHOLD_SHARE", "withholding.candidate_share", UNIT, "The share of the questions something newly learned would serve that goes without it, to measure what it does."),
     Setting("HYBRID_WITHHOLD_PROVEN_SHARE", "withholding.proven_share", UNIT, "The same for what has proved itself."),
     Setting("HYBRID_PROOF_ALPHA", "uplift.alpha", RATE, "The chance of promoting something that does not help, however often one looks; and of retiring something that does."),
-    Setting("HYBRID_PROOF_BASE_RATE", "uplift.base_rate", UNIT, "The success that is expected without it, while nothing is measured."),
+    Setting("HYBRID_PROOF_BASE_RATE", "uplift.base_rate", UNIT, "The success that is usual without it: what helps clearly less is retired, and promotion without a comparison takes more."),
     Setting("HYBRID_PROOF_SUCCESSES", "corroboration.successes", COUNT, "How many independent successes speak for something where there are too few questions to measure."),
     Setting("HYBRID_PROOF_APART_S", "corroboration.apart_s", SECONDS, "How far apart sessions of one asker must lie to count as independent."),
     Setting("HYBRID_FALSE_INJECTION_BUDGET", "silence.false_injection_budget", UNIT, "The share of what is put before questions that may be of no help: less similar passages are left out until it is kept."),
     Setting("HYBRID_SILENCE_LEAST_OUTCOMES", "silence.least_outcomes", COUNT, "How many outcomes must be known before that is calibrated; until then HYBRID_MIN_SIMILARITY decides alone."),
     Setting("HYBRID_SILENCE_MOST_OUTCOMES", "silence.most_outcomes", COUNT, "How many of the newest outcomes are looked at."),
-    Setting("HYBRID_DATASET_LEAST_VALUE", "dataset.least_value", UNIT, "From this value on a success becomes a training row."),
+    Setting("HYBRID_DATASET_LEAST_VALUE", "dataset.least_value", UNIT, "From this value on a success becomes a training row; never below HIGH_VALUE_THRESHOLD."),
     Setting("HYBRID_DATASET_DUPLICATE_LIKENESS", "dataset.duplicate_likeness", UNIT, "Questions that share so many of their telling words, with no number, name or negation that differs, are one row."),
     Setting("HYBRID_DATASET_MOST_ROWS", "dataset.most_rows", COUNT, "How many candidates an export looks at, the newest."),
     Setting("HYBRID_DATASET_VALIDATION_SHARE", "dataset.validation_share", UNIT, "The share of rows that is kept for validation."),

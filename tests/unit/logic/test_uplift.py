@@ -1,6 +1,7 @@
 """Whether something learned helps, however often one looks."""
 
 import random
+from dataclasses import replace
 
 import pytest
 
@@ -39,7 +40,7 @@ def test_a_wide_difference_promotes_without_further_witnesses() -> None:
 def test_independent_successes_above_the_usual_rate_promote() -> None:
     assert decide(Uses(arm(20, 1.0)), BORNE_OUT, POLICY).ruling is Ruling.PROMOTE
     assert decide(Uses(arm(20, 1.0)), ALONE, POLICY).ruling is Ruling.HOLD
-    assert decide(Uses(arm(20, 1.0)), BORNE_OUT, POLICY, base_rate=0.95).ruling is Ruling.HOLD
+    assert decide(Uses(arm(20, 1.0)), BORNE_OUT, replace(POLICY, base_rate=0.95)).ruling is Ruling.HOLD
 
 
 def test_what_harms_or_seldom_helps_is_retired() -> None:

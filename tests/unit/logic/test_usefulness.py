@@ -86,19 +86,19 @@ def test_without_any_use_documents_stand_as_they_were_found() -> None:
 
 
 def test_what_failed_falls() -> None:
-    failed = passage("failed", score=0.52, payload={"failure_count": 1})
+    failed = passage("failed", score=0.52, payload={"failed": 1})
 
     assert order(failed, passage("fresh", score=0.5)) == ["fresh", "failed"]
 
 
 def test_use_moves_a_passage_by_no_more_than_the_margin() -> None:
-    often = passage("often", score=0.55, payload={"success_count": 10**6})
+    often = passage("often", score=0.55, payload={"helped": 10**6})
 
     assert order(passage("fits", score=0.9), often, pull=1.0) == ["fits", "often"]
 
 
 def test_what_helped_rises_where_questions_come_again_and_falls_where_they_do_not() -> None:
-    helped, fresh = passage("helped", score=0.5, payload={"success_count": 1}), passage("fresh", score=0.5)
+    helped, fresh = passage("helped", score=0.5, payload={"helped": 1}), passage("fresh", score=0.5)
 
     assert order(fresh, helped, pull=0.1) == ["helped", "fresh"]
     assert order(helped, fresh, pull=-0.1) == ["fresh", "helped"]

@@ -11,6 +11,7 @@ import click
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from hybrid_coordinator.app import open_house
+from hybrid_coordinator.errors import BadInput
 from hybrid_coordinator.faces.cli.session import call, json_option, print_json, run, unwrap
 from hybrid_coordinator.faces.cli.showing import err, out, safe
 from hybrid_coordinator.faces.client import Client
@@ -45,6 +46,8 @@ def learn(mode: str, steps: tuple[str, ...], as_json: bool) -> None:
 
     A running server does this by itself. A round that was interrupted goes on where it was.
     """
+    if mode != "once" and steps:
+        raise BadInput("--step goes with a single round; leave it out, or --forever and --status")
     if mode == "forever":
         logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s: %(message)s")
         unwrap(_learn_for_ever)
@@ -56,12 +59,15 @@ def learn(mode: str, steps: tuple[str, ...], as_json: bool) -> None:
     err.quiet = as_json
     learned = run(lambda client: _learn_once(client, steps))
     print_json(learned) if as_json else show_learned(learned)
+    if any(step["error"] for step in learned["steps"]):
+        sys.exit(1)
 
 
 async def _learn_for_ever() -> None:
     async with open_house(load_settings(), keep_up=True) as house:
-        house.daemon.note_news()
-        await anyio.sleep_forever()
+        if load_settings().pace.enabled:
+            await anyio.sleep_forever()
+        await house.daemon.keep_up()
 
 
 async def _learn_once(client: Client, steps: tuple[str, ...]) -> dict[str, Any]:
