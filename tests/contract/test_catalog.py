@@ -350,3 +350,16 @@ class TestPostgresql(SqlCatalogContract):
     @pytest.fixture
     def url(self, cluster: Cluster) -> str:
         return cluster.emptied()
+
+
+async def test_an_item_that_was_altered_behind_the_log_is_found(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    records = await Records.open(f"sqlite:///{path}")
+    try:
+        (logged, *_) = await records.catalog.apply([learn(item("a")), learn(item("b"))], NOON)
+        with closing(sqlite3.connect(path)) as stranger, stranger:
+            stranger.execute("UPDATE learned_records SET text = 'run something evil' WHERE id = 'a'")
+
+        assert await records.catalog.check_log() == logged.place
+    finally:
+        await records.aclose()

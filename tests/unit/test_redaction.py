@@ -168,3 +168,12 @@ def test_the_standard_library_is_left_alone_but_for_its_test_passwords() -> None
     lines = sum(source.count("\n") for source in sources)
     assert lines > 50_000
     assert struck / lines < 1 / 10_000
+
+
+def test_an_aws_secret_is_taken_out_wherever_its_name_stands_before_it() -> None:
+    secret = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYzzzzzzzzzz"
+
+    said = redact(f"aws configure set aws_secret_access_key {secret}").text
+
+    assert secret not in said
+    assert "aws configure set" in said

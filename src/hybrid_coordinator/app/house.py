@@ -105,7 +105,13 @@ class House:
         self.feedback = self._wire_feedback()
         self.filler = self._wire_filler()
         self.indexer = Indexer(
-            backends.files, self.knowledge, self.embedder, self.ledger, self.clock, settings.provenance
+            backends.files,
+            self.knowledge,
+            self.embedder,
+            self.ledger,
+            self.clock,
+            settings.provenance,
+            self.learning.curator.call_round,
         )
         self.importer = Importer(backends.files, self.knowledge, self.embedder, self.clock)
         self.reporter = self._wire_reporter()

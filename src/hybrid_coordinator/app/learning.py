@@ -16,7 +16,7 @@ from hybrid_coordinator.flows.datasets import Exporter
 from hybrid_coordinator.flows.discovering import Discoverer
 from hybrid_coordinator.flows.exclusion import Excluded, Exclusion
 from hybrid_coordinator.flows.experience import Experience
-from hybrid_coordinator.flows.experiments import Comparer as VariantComparer
+from hybrid_coordinator.flows.experiments import VariantComparer
 from hybrid_coordinator.flows.extracting import Extractor
 from hybrid_coordinator.flows.extracting_patterns import PatternMaker, StrategyBook
 from hybrid_coordinator.flows.gaps import Gaps
@@ -142,6 +142,7 @@ class Learning:
     async def correct(self, lesson: Lesson) -> Learned:
         """Take a correction in; passages that had said so to the one who got the wrong answer earn their credit."""
         item = await self.teacher.correct(lesson)
+        self.daemon.note_news()
         if lesson.interaction_id is not None:
             await self._crediting.correct(await self._ledger.get(lesson.interaction_id), lesson.correction)
         return item
@@ -181,6 +182,10 @@ class Learning:
         summary = await self.documents.import_documents(paths, verified=verified, trusted=trusted)
         await self.publish()
         return summary
+
+    async def events_since(self, moment: datetime) -> Mapping[tuple[str, str], int]:
+        """How many telemetry events there are since then, by source and kind."""
+        return await self._backends.event_log.tally(moment)
 
     async def publish(self) -> None:
         """Show in the collections whatever has changed in the catalogue."""

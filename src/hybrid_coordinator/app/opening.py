@@ -160,8 +160,8 @@ async def _finish_export(datasets: JsonlDataset) -> None:
     """An export that was killed while its files changed places is brought to its end; looking at the card does that."""
     try:
         await datasets.card()
-    except CoordinatorError:  # the next export writes all of it anew
-        logger.warning("the dataset cannot be read", exc_info=True)
+    except CoordinatorError as error:  # the next export writes all of it anew, or says what is wrong
+        logger.warning("the dataset cannot be read: %s", error)
 
 
 async def _open_records(settings: Settings, folder: Path) -> Records:

@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import asdict
+from datetime import timedelta
 from typing import Any
 
 from hybrid_coordinator.app import House
@@ -10,9 +11,12 @@ from hybrid_coordinator.daemon import STEPS, Progressed, Stepped
 from hybrid_coordinator.faces import learning_shapes as shapes
 from hybrid_coordinator.faces.operation import Operation
 
+LATELY = timedelta(days=7)
+
 
 async def learning_status(house: House, _request: shapes.LearningStatusRequest) -> shapes.LearningStatusResult:
-    return shapes.LearningStatusResult.of(await house.daemon.status(), await _stages(house))
+    events = await house.learning.events_since(house.clock.now() - LATELY)
+    return shapes.LearningStatusResult.of(await house.daemon.status(), await _stages(house), events)
 
 
 async def learning_process(house: House, request: shapes.LearningProcessRequest) -> shapes.LearningProcessResult:

@@ -1,5 +1,6 @@
 """The shapes of what is asked about learning: how it stands, and one round of it."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Literal
 
@@ -43,12 +44,19 @@ class LearningStatusResult(Result):
     learning: bool = Field(description="Whether a daemon is at work right now.")
     steps: list[StepResult]
     stages: dict[str, int] = Field(description="How many learned things are at each stage.")
+    events: dict[str, int] = Field(description="Telemetry events of the last seven days, by source and kind.")
 
     @classmethod
-    def of(cls, status: LearningStatus, stages: dict[str, int]) -> "LearningStatusResult":
+    def of(
+        cls, status: LearningStatus, stages: dict[str, int], events: Mapping[tuple[str, str], int]
+    ) -> "LearningStatusResult":
         """The status as it is shown."""
-        steps = [StepResult.of(state) for state in status.steps]
-        return cls(learning=status.holder is not None, steps=steps, stages=stages)
+        return cls(
+            learning=status.holder is not None,
+            steps=[StepResult.of(state) for state in status.steps],
+            stages=stages,
+            events={f"{source}/{kind}": count for (source, kind), count in events.items()},
+        )
 
 
 class LearningProcessRequest(Request):

@@ -12,7 +12,7 @@ from hybrid_coordinator.domain.learning import SERVED, Learned
 from hybrid_coordinator.domain.trust import may_teach
 from hybrid_coordinator.logic.dataset_card import DatasetPolicy, Gathered
 from hybrid_coordinator.logic.dataset_selection import sketch_pair, sketch_row
-from hybrid_coordinator.logic.preferences import pair_json, why_unpaired
+from hybrid_coordinator.logic.preferences import CORRECTION, EDIT, pair_json, why_unpaired
 from hybrid_coordinator.logic.training_rows import (
     IMPORT,
     TrainingRow,
@@ -43,6 +43,7 @@ class Gatherer:
         self._draft = draft
         self._policy = policy
         self._excluded: Mapping[str, str] = {}
+        self._taken_back: set[str] = set()
         self._corrected: set[str] = set()
         self._gathered = Gathered()
 
@@ -115,6 +116,8 @@ class Gatherer:
                 return
             ids = {one for pair in page for one in (pair.chosen_id, pair.rejected_id)}
             halves = {one.id: one for one in await self._ledger.get_all(sorted(ids))}
+            taught = await self._catalog.get([pair.chosen_id for pair in page if pair.why in (CORRECTION, EDIT)])
+            self._taken_back = {item.id for item in taught if not item.served}
             await self._keep_pairs(page[:room], halves)
             room -= len(page)
 
@@ -126,8 +129,13 @@ class Gatherer:
             self._gathered.sketches.append(sketch_row(row, len(self._gathered.sketches)))
             self._gathered.redacted.update(row.redacted)
 
+    def _why_not(self, pair: PreferencePair, halves: Mapping[str, Interaction]) -> str:
+        if pair.chosen_id in self._taken_back:
+            return "taken back since"
+        return why_unpaired(pair, halves, self._excluded)
+
     async def _keep_pairs(self, pairs: Sequence[PreferencePair], halves: Mapping[str, Interaction]) -> None:
-        reasons = await anyio.to_thread.run_sync(lambda: [why_unpaired(one, halves, self._excluded) for one in pairs])
+        reasons = await anyio.to_thread.run_sync(lambda: [self._why_not(one, halves) for one in pairs])
         kept = [pair for pair, reason in zip(pairs, reasons, strict=True) if not reason]
         self._gathered.pairs_left_out.update(reason for reason in reasons if reason)
         await self._draft.set_aside([pair_json(pair) for pair in kept])

@@ -13,7 +13,7 @@ MOST_ANSWERS = 5_000
 """Of each variant the newest so many count."""
 
 
-class Comparer:
+class VariantComparer:
     """Reads what was tagged `variant:<name>`, by an experiment of ours or by whoever asked."""
 
     def __init__(self, ledger: Ledger, policy: ExperimentPolicy) -> None:

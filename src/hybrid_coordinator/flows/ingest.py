@@ -1,7 +1,7 @@
 """Read files into the collections, once, and again only what changed."""
 
 from collections import Counter
-from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
@@ -136,8 +136,11 @@ class Indexer:
         ledger: Ledger,
         clock: Clock,
         provenance: ProvenancePolicy = ORDINARY,
+        note_change: Callable[[], None] | None = None,
     ) -> None:
+        """`note_change` is called when files were read anew or forgotten."""
         self._provenance = provenance
+        self._note_change = note_change
         self._files = files
         self._knowledge = knowledge
         self._embedder = embedder
@@ -163,6 +166,8 @@ class Indexer:
             async for removal in removals:
                 yield removal
         roots = dict.fromkeys((*(place.root for place in places), *walk.roots))
+        if self._note_change is not None:
+            self._note_change()
         yield tally.summary(roots, self._clock.monotonic())
 
     async def _locate(self, paths: Sequence[str]) -> list[Place]:

@@ -14,6 +14,9 @@ from hybrid_coordinator.logic.screening import screen
 from hybrid_coordinator.ports import Catalog, Clock, Embedder, Knowledge
 
 PERSON = "person"
+LIKE_ENOUGH = 0.6
+"""What is less alike is no version of the same thing."""
+
 NEAR = 4
 """Served passages looked at to find the nearest: the item itself may be among them."""
 
@@ -82,7 +85,8 @@ class Quarantine:
 
     async def _held(self, item: Learned, probe: Probe, sources: Sources) -> Held:
         near = await self._knowledge.search(probe, [item.draft.collection], limit=NEAR)
-        nearest = max((one for one in near if one.id != item.id), key=lambda one: one.similarity, default=None)
+        alike = [one for one in near if one.id != item.id and one.similarity >= LIKE_ENOUGH]
+        nearest = max(alike, key=lambda one: one.similarity, default=None)
         return Held(
             item=item,
             reasons=reasons_to_hold(item),

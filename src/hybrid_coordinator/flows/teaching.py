@@ -1,6 +1,8 @@
 """What somebody says the right answer is: kept, and served to like questions at once."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from hybrid_coordinator.domain.interaction import Correction
 from hybrid_coordinator.domain.knowledge import Collection, Draft, Payload
@@ -11,9 +13,11 @@ from hybrid_coordinator.flows.publishing import Publisher
 from hybrid_coordinator.logic.error_signatures import error_signature
 from hybrid_coordinator.logic.errors_in_text import looks_like_error
 from hybrid_coordinator.logic.provenance import ProvenancePolicy, report_origin
+from hybrid_coordinator.logic.question_key import question_key
 from hybrid_coordinator.logic.questions import check_question
 from hybrid_coordinator.logic.redaction import redact
 from hybrid_coordinator.logic.screening import screen
+from hybrid_coordinator.logic.supersession import hold_back, may_supersede, supersede
 from hybrid_coordinator.ports import Catalog, Clock, Ledger
 
 STRATEGY = "correction"
@@ -33,8 +37,9 @@ class Lesson:
 
 
 class Teacher:
-    """Takes corrections in. A person's own word is served from then on; an agent's has to prove itself first, and
-    waits for a person when it reads like something that was planted, or when reports may not teach."""
+    """Takes corrections in, of which the newest to a question counts. A person's own word is served from then on; an
+    agent's has to prove itself first, and waits for a person when reports may not teach. What reads like something that
+    was planted waits, whoever says it."""
 
     def __init__(
         self, ledger: Ledger, catalog: Catalog, publisher: Publisher, clock: Clock, provenance: ProvenancePolicy
@@ -75,22 +80,22 @@ class Teacher:
         corrections = await self._ledger.corrections(limit=MOST_CORRECTIONS)
         known = {item.id for item in await self._catalog.get([correction.id for correction in corrections])}
         missing = [correction for correction in corrections if correction.id not in known]
-        for correction in missing:
+        for correction in reversed(missing):  # they came newest first, and of two to one question the newer counts
             await self._learn(correction)
         return len(missing)
 
     async def _learn(self, correction: Correction) -> Learned:
-        item = taught(correction)
-        action = "quarantine" if item.stage is Stage.QUARANTINED else "learn"
-        actor = "person" if correction.origin is Origin.DIRECT_USER else "agent"
-        await self._catalog.apply([Change(item.id, action, None, item, actor, item.why)], self._clock.now())
-        return item
+        item, rivals = taught(correction), []
+        if item.served and item.signature:
+            rivals = [one for one in await self._catalog.signed(item.signature) if _is_rival(one, item)]
+        changes = _enter(item, rivals, self._clock.now())
+        await self._catalog.apply(changes, self._clock.now())
+        return changes[0].after or item
 
 
 def taught(correction: Correction) -> Learned:
     """A correction as something learned."""
     stage, why = _stage(correction)
-    error = looks_like_error(correction.query)
     return Learned(
         id=correction.id,
         stage=stage,
@@ -100,20 +105,53 @@ def taught(correction: Correction) -> Learned:
         strategy=STRATEGY,
         created_at=correction.created_at,
         changed_at=correction.created_at,
-        signature=error_signature(correction.query) if error else "",
+        signature=_signature(correction),
         why=why,
     )
 
 
+def _is_rival(known: Learned, item: Learned) -> bool:
+    """Whether a known correction answers the same question."""
+    same = question_key(known.draft.key) == question_key(item.draft.key)
+    return known.served and known.strategy == STRATEGY and same
+
+
+def _enter(item: Learned, rivals: Sequence[Learned], now: datetime) -> list[Change]:
+    """The correction enters, in place of those before it to the same question; one that is trusted less than they are
+    is held back."""
+    trusted_more = next((one for one in rivals if not may_supersede(item, one)), None)
+    if trusted_more is not None:
+        held = hold_back(item, trusted_more, item.why, now)
+        return [Change(item.id, "quarantine", None, held, _actor(item), held.why)]
+    action = "quarantine" if item.stage is Stage.QUARANTINED else "learn"
+    changes = []
+    for rival in rivals:
+        older, item = supersede(rival, item, "the same question was answered anew", now)
+        changes.append(Change(rival.id, "supersede", rival, older, _actor(item), older.why))
+    return [Change(item.id, action, None, item, _actor(item), item.why), *changes]
+
+
+def _actor(item: Learned) -> str:
+    return "person" if item.origin is Origin.DIRECT_USER else "agent"
+
+
+def _signature(correction: Correction) -> str:
+    """What corrections of one question share."""
+    if looks_like_error(correction.query):
+        return error_signature(correction.query)
+    key = question_key(correction.query)
+    return f"question:{key}" if key else ""
+
+
 def _stage(correction: Correction) -> tuple[Stage, str]:
-    if correction.origin is Origin.DIRECT_USER:
-        return Stage.PROVEN, "a person taught it"
+    persons = correction.origin is Origin.DIRECT_USER
+    who = "a person" if persons else "an agent"
     if not may_teach(correction.origin):
         return Stage.QUARANTINED, "an agent taught it, and reports may not teach"
     reasons = screen(f"{correction.query}\n{correction.correction}")
     if reasons:
-        return Stage.QUARANTINED, f"an agent taught it, and it {' and '.join(reasons)}"
-    return Stage.CANDIDATE, "an agent taught it"
+        return Stage.QUARANTINED, f"{who} taught it, and it {' and '.join(reasons)}"
+    return Stage.PROVEN if persons else Stage.CANDIDATE, f"{who} taught it"
 
 
 def correction_draft(correction: Correction) -> Draft:

@@ -6,10 +6,7 @@ from dataclasses import dataclass
 from hybrid_coordinator.domain.interaction import REJECTED_TAG, UNRECORDED_TAG, Interaction, OutcomeKind
 from hybrid_coordinator.logic.refusals import find_refusal
 
-UNVERIFIED = "synthetic-unverified"
-"""The tag of an answer to a question that nobody asked, and that nothing confirms."""
-
-_UNFIT_TAGS = frozenset((UNVERIFIED, UNRECORDED_TAG, REJECTED_TAG, "digest", "shadow"))
+_UNFIT_TAGS = frozenset((UNRECORDED_TAG, REJECTED_TAG, "digest", "shadow"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,15 +38,11 @@ class SegmentKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """One thing that is said. `warned` marks what stands under words that warn of it; `leads_on` ends in a colon."""
+    """One thing that is said. `warned` marks what stands under words that warn of it."""
 
     text: str
     kind: SegmentKind
     warned: bool = False
-
-    @property
-    def leads_on(self) -> bool:
-        return self.text.endswith(":")
 
 
 def segments_of(answer: str) -> list[Segment]:

@@ -168,6 +168,7 @@ _OPTION = re.compile(
     (?P<secret> [^\s"'<>$-] [^\s"'<>$]{5,300}+ )
     """
 )
+_AWS_SECRET = re.compile(r"(?i)aws_?secret_?access_?key[\s\"'=:]{1,8}(?P<secret>[a-z0-9/+]{40})(?![a-z0-9/+=])")
 _SECRET_NAMES = (
     "passw", "passphrase", "pwd", "secret", "token",
     "api", "access", "private", "account", "auth", "signing", "encryption",
@@ -232,6 +233,11 @@ def _is_secret_word(match: re.Match[str], value: str) -> bool:
     return (_count_digits(value) >= 3 and _looks_random(value)) or (match["password"] is not None and "_" not in value)
 
 
+def _is_aws_secret(match: re.Match[str]) -> bool:
+    """Forty letters after its own name: there is nothing else that stands there."""
+    return not _is_template(match["secret"])
+
+
 _RULES = (
     _Rule("pem", ("private key",), _PEM, _holds_key, headed=False),
     _Rule("url", ("://",), _LOGIN_IN_URL, _is_login, headed=False, hint=_LOGIN_HINT),
@@ -255,6 +261,7 @@ _RULES = (
     _token("age", "AGE-SECRET-KEY-1", body=r"[A-Z0-9]{50,}+"),
     _token("jwt", "eyJ", body=r"[A-Za-z0-9_-]{8,}+\.eyJ[A-Za-z0-9_-]{8,}+\.[A-Za-z0-9_-]{8,}+"),
     _Rule("authorization", ("bearer", "basic", "authorization"), _HEADER, _is_sent_secret),
+    _Rule("aws", ("aws_secret", "awssecret"), _AWS_SECRET, _is_aws_secret),
     _Rule("option", ("--",), _OPTION, _is_option_value),
     _Rule("secret", _SECRET_NAMES, _ASSIGNMENT, _is_assigned_secret),
 )  # fmt: skip

@@ -44,12 +44,6 @@ def fit_steps(injections: Sequence[Injection]) -> list[Step]:
     return [Step(begin, helped / count) for begin, helped, count in pools]
 
 
-def chance_of_help(steps: Sequence[Step], similarity: float) -> float:
-    """The chance that a passage of this similarity helps; below everything that was seen, that of the lowest step."""
-    reached = [step.helpful for step in steps if step.similarity <= similarity]
-    return reached[-1] if reached else (steps[0].helpful if steps else 0.0)
-
-
 def choose_threshold(injections: Sequence[Injection], usual: float, policy: SilencePolicy) -> float:
     """The lowest similarity, not under `usual`, from which on what is shown keeps to the budget by its chances.
 

@@ -90,7 +90,7 @@ async def test_without_anything_near_the_whole_text_is_the_difference(room: Room
     assert held.diff.splitlines()[-1] == "+Wipe it."
 
 
-async def test_a_persons_word_makes_an_item_a_candidate_and_is_written_down(room: Room) -> None:
+async def test_a_persons_word_has_an_item_served_and_is_written_down(room: Room) -> None:
     await room.learn(make_item("a", stage=Stage.QUARANTINED, origin=Origin.UNTRUSTED_DOCUMENT))
 
     await room.quarantine.approve("a", "I wrote that page")

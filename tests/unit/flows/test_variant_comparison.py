@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from hybrid_coordinator.errors import BadInput
-from hybrid_coordinator.flows.experiments import Comparer
+from hybrid_coordinator.flows.experiments import VariantComparer
 from hybrid_coordinator.logic.experiment_verdicts import ExperimentPolicy
 from teaching import FAILURE, NOON, Classroom, answered, open_classroom
 
@@ -25,7 +25,7 @@ async def test_answers_are_compared_by_their_variant(classroom: Classroom) -> No
             answered(100 + number, session=f"t{number}", tags=("variant:b",), outcome=FAILURE, value=0.2),
             answered(200 + number, session=f"u{number}", tags=("variant:ab",), outcome=FAILURE, value=0.2),
         )
-    comparer = Comparer(classroom.ledger, ExperimentPolicy())
+    comparer = VariantComparer(classroom.ledger, ExperimentPolicy())
 
     made = await comparer.compare("a", "b")
     late = await comparer.compare("a", "b", since=NOON + timedelta(minutes=90))
@@ -35,7 +35,7 @@ async def test_answers_are_compared_by_their_variant(classroom: Classroom) -> No
 
 
 async def test_a_variant_that_nobody_met_has_no_answers(classroom: Classroom) -> None:
-    made = await Comparer(classroom.ledger, ExperimentPolicy()).compare("a", "b")
+    made = await VariantComparer(classroom.ledger, ExperimentPolicy()).compare("a", "b")
 
     assert made.success.difference is None
     assert made.verdict.startswith("no difference shown yet")
@@ -44,4 +44,4 @@ async def test_a_variant_that_nobody_met_has_no_answers(classroom: Classroom) ->
 @pytest.mark.parametrize("names", [("a", "a"), ("", "b"), ("a", "b c"), ("a", "x" * 65)])
 async def test_names_that_name_no_two_variants_are_refused(classroom: Classroom, names: tuple[str, str]) -> None:
     with pytest.raises(BadInput):
-        await Comparer(classroom.ledger, ExperimentPolicy()).compare(*names)
+        await VariantComparer(classroom.ledger, ExperimentPolicy()).compare(*names)

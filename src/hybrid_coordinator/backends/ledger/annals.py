@@ -37,11 +37,11 @@ class SqlAnnals(Kept):
     async def settled(self, *, since: datetime, after: str = "", limit: int) -> list[Interaction]:
         later = or_(_I.settled_at > since, and_(_I.settled_at == since, _I.id > after))
         query = select(interactions).where(SETTLED, later).order_by(_I.settled_at, _I.id).limit(limit)
-        return [to_interaction(row) for row in await self._database.all(query)]
+        return await self._database.found(query, to_interaction)
 
     async def asked(self, key: int, *, limit: int) -> list[Interaction]:
         query = select(interactions).where(_I.question_key == key).order_by(_I.place.desc()).limit(limit)
-        return [to_interaction(row) for row in await self._database.all(query)]
+        return await self._database.found(query, to_interaction)
 
     async def _page(self, table: Table, claim: ColumnElement[bool], before: int | None, limit: int) -> Sequence[Any]:
         earlier = true() if before is None else table.c.place < before

@@ -5,11 +5,13 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, delete, func, insert, select, update
+import anyio.to_thread
+from sqlalchemy import Connection, Row, Select, bindparam, delete, func, insert, select, update
 
+from hybrid_coordinator.backends.ledger.canonical import canonical
 from hybrid_coordinator.backends.ledger.chain import change_rows, first_broken, to_logged
 from hybrid_coordinator.backends.ledger.database import Database, Kept, in_parts, take_turns
-from hybrid_coordinator.backends.ledger.learned_rows import digest, learned_values, to_learned
+from hybrid_coordinator.backends.ledger.learned_rows import digest, learned_values, to_json, to_learned
 from hybrid_coordinator.backends.ledger.learning_tables import PRESENT, UNPUBLISHED, changes, learned, lineage
 from hybrid_coordinator.backends.ledger.rows import Values
 from hybrid_coordinator.backends.ledger.shelves import read_stored
@@ -98,10 +100,11 @@ class SqlCatalog(Kept):
         query = _log_after(after).limit(limit)
         if item_id is not None:
             query = query.where(changes.c.item_id == item_id)
-        return [to_logged(row) for row in await self._database.all(query)]
+        return await self._database.found(query, to_logged)
 
     async def check_log(self) -> int | None:
-        """As the port says; an end that was cut off counts as wrong from its first missing entry."""
+        """As the port says; an end that was cut off counts as wrong from its first missing entry, and an item that is
+        not what its last entry says, as that entry."""
         place, previous_hash = 0, ""
         while rows := await self._database.all(_log_after(place).limit(CHECKED_AT_ONCE)):
             broken = first_broken(rows, place, previous_hash)
@@ -109,14 +112,34 @@ class SqlCatalog(Kept):
                 return broken
             place, previous_hash = rows[-1].place, rows[-1].hash
         last = await self._database.all(select(func.max(_L.changed_place)))
-        return place + 1 if (last[0][0] or 0) > place else None
+        return place + 1 if (last[0][0] or 0) > place else await self._first_altered()
+
+    async def _first_altered(self) -> int | None:
+        """The place of the log's last word on an item that is not what that says it is."""
+        after = ""
+        while rows := await self._database.all(_last_words(after).limit(CHECKED_AT_ONCE)):
+            altered = await anyio.to_thread.run_sync(_find_altered, rows)
+            if altered is not None:
+                return altered
+            after = rows[-1].id
+        return None
 
     async def _items(self, query: Select[Any]) -> list[Learned]:
-        return [to_learned(row) for row in await self._database.all(query)]
+        return await self._database.found(query, to_learned)
 
 
 def _present() -> Select[Any]:
     return select(learned).where(PRESENT)
+
+
+def _last_words(after: str) -> Select[Any]:
+    """Items in the order of their ids, each with what the log says it is."""
+    said = select(learned, changes.c.after.label("said")).join(changes, changes.c.place == _L.changed_place)
+    return said.where(PRESENT, _L.id > after).order_by(_L.id)
+
+
+def _find_altered(rows: Sequence[Row[Any]]) -> int | None:
+    return next((row.changed_place for row in rows if canonical(to_json(to_learned(row))) != canonical(row.said)), None)
 
 
 def _log_after(place: int) -> Select[Any]:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Self, TypeVar
 
 import anyio
-from sqlalchemy import Connection, Executable, Select, Table, func, select
+from sqlalchemy import Connection, Executable, Row, Select, Table, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from hybrid_coordinator import ports
@@ -72,6 +72,10 @@ class Database:
     async def all(self, query: Select[Any]) -> Sequence[Any]:
         """The rows of a query."""
         return await self.look(lambda connection: connection.execute(query).all())
+
+    async def found(self, query: Select[Any], make: Callable[[Row[Any]], T]) -> list[T]:
+        """What is made of the rows of a query; made in the thread, so that nobody else waits for it."""
+        return await self.look(lambda connection: [make(row) for row in connection.execute(query)])
 
     async def look(self, work: Callable[[Connection], T]) -> T:
         """Do work that only reads."""

@@ -114,11 +114,11 @@ class Interactions(Kept):
             query = query.where(_I.value_score >= min_value)
         if outcome is not None:
             query = query.where(_I.outcome == outcome)
-        return [to_interaction(row) for row in await self._database.all(query)]
+        return await self._database.found(query, to_interaction)
 
     async def unfiled(self, *, limit: int) -> list[Interaction]:
         query = select(interactions).where(UNFILED).order_by(_I.place).limit(limit)
-        return [to_interaction(row) for row in await self._database.all(query)]
+        return await self._database.found(query, to_interaction)
 
     async def mark_filed(self, interactions: Sequence[Interaction]) -> None:
         if interactions:

@@ -31,14 +31,14 @@ class Judgements(Kept):
 
     async def corrections(self, *, limit: int) -> list[Correction]:
         query = select(corrections).order_by(corrections.c.place.desc()).limit(limit)
-        return [to_correction(row) for row in await self._database.all(query)]
+        return await self._database.found(query, to_correction)
 
     async def prefer(self, pair: PreferencePair) -> None:
         await self._database.add((self._add_preference, preference_values(pair)))
 
     async def preferences(self, *, limit: int) -> list[PreferencePair]:
         query = select(preferences).order_by(preferences.c.place.desc()).limit(limit)
-        return [to_preference(row) for row in await self._database.all(query)]
+        return await self._database.found(query, to_preference)
 
     async def keep_evidence(self, interaction_id: str, features: bytes) -> None:
         row = {"interaction_id": interaction_id, "features": features}
@@ -56,4 +56,4 @@ class Judgements(Kept):
             .order_by(interactions.c.place.desc())
             .limit(limit)
         )
-        return [to_evidence(row) for row in await self._database.all(query)]
+        return await self._database.found(query, to_evidence)

@@ -24,7 +24,7 @@ class Sources(Kept):
     async def sources(self, root: str) -> list[Source]:
         """As the port says, by path."""
         query = select(sources).where(sources.c.root == root).order_by(sources.c.path)
-        return [to_source(row) for row in await self._database.all(query)]
+        return await self._database.found(query, to_source)
 
     async def roots(self) -> list[str]:
         query = select(sources.c.root).distinct().order_by(sources.c.root)

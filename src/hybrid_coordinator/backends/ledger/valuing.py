@@ -91,7 +91,7 @@ class Valuing(Kept):
         return {row.interaction_id: row.why for row in rows}
 
     async def _interactions(self, query: Select[Any]) -> list[Interaction]:
-        return [to_interaction(row) for row in await self._database.all(query)]
+        return await self._database.found(query, to_interaction)
 
 
 def _replacements(since: datetime | None) -> Select[Any]:

@@ -74,6 +74,7 @@ def fill(name: str, budget_usd: float, questions: int, permitted: bool, as_json:
 
     A run that was interrupted goes on where it was.
     """
+    call("gap", name=name)
     permitted = permitted or click.confirm(f"Ask remote models about {name!r} for at most ${budget_usd:.2f}?", err=True)
     fields = {"name": name, "budget_usd": budget_usd, "questions": questions, "permitted": permitted}
     err.quiet = as_json

@@ -1,5 +1,6 @@
 """Commands about what was learned: look at it, judge it, undo it."""
 
+import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -156,15 +157,18 @@ def changes(after: int, item_id: str | None, limit: int, as_json: bool) -> None:
     found = call("changes", after=after, item_id=item_id, limit=limit)
     if as_json:
         print_json(found)
-        return
-    for change in found["changes"]:
-        _show_change(change)
+    else:
+        for change in found["changes"]:
+            _show_change(change)
     if found["broken_at"] is not None:
-        err.print(f"[red]the log is not whole: entry {found['broken_at']} does not fit the one before it[/]")
+        err.print(
+            f"[red]somebody has tampered: entry {found['broken_at']}, or what it says of its item, was altered[/]"
+        )
+        sys.exit(1)
 
 
-def _show_change(change: Mapping[str, Any]) -> None:
-    when = change["at"][:19].replace("T", " ") if change["at"] else "planned"
+def _show_change(change: Mapping[str, Any], *, undone: bool = False) -> None:
+    when = change["at"][:19].replace("T", " ") if change["at"] else "done now" if undone else "planned"
     stages = f"{change['before'] or 'nothing'} -> {change['after'] or 'nothing'}"
     out.print(
         f"[dim]{change['place']:>6} {when}[/] {change['action']:<10} {stages:<24} by {safe(change['actor'])}: "
@@ -187,7 +191,9 @@ def rollback(since: str | None, origin: str | None, dry_run: bool, as_json: bool
         print_json(done)
         return
     for change in done["changes"]:
-        _show_change(change)
+        _show_change(change, undone=not dry_run)
+    if origin and not done["changes"]:
+        out.print(f"nothing that is learned has {safe(repr(origin))} in its lineage; `trace` shows what something has")
     verb = "would be undone" if dry_run else "undone"
     out.print(f"{len(done['changes']):,} changes {verb}, {done['answers_forgotten']:,} remembered answers forgotten")
 

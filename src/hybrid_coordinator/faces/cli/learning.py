@@ -1,9 +1,11 @@
 """The command that learns: once, for ever, or only saying how it stands."""
 
 import logging
+import signal
 import sys
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Any
 
 import anyio
@@ -64,10 +66,12 @@ def learn(mode: str, steps: tuple[str, ...], as_json: bool) -> None:
 
 
 async def _learn_for_ever() -> None:
-    async with open_house(load_settings(), keep_up=True) as house:
-        if load_settings().pace.enabled:
-            await anyio.sleep_forever()
-        await house.daemon.keep_up()
+    settings = load_settings()
+    settings = replace(settings, pace=replace(settings.pace, enabled=True))
+    async with open_house(settings, keep_up=True):
+        with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+            async for _ in signals:
+                return
 
 
 async def _learn_once(client: Client, steps: tuple[str, ...]) -> dict[str, Any]:
@@ -111,6 +115,8 @@ def show_status(status: Mapping[str, Any]) -> None:
         when = step["ran_at"][:19].replace("T", " ") if step["ran_at"] else "never"
         told = f"[red]{safe(step['error'])}[/]" if step["error"] else safe(step["detail"])
         out.print(f"[bold]{step['step']:8}[/] {when:19}  {step['done']:>9,} done  {told}")
+    for event, count in status["events"].items():
+        out.print(f"[dim]{safe(event)}: {count:,} events in seven days[/]")
     _show_stages(status["stages"])
 
 
