@@ -118,7 +118,7 @@ async def test_doing_it_again_changes_nothing(bench: Bench) -> None:
         {"value": ValueScore(0.5, {}, {})},
         {"failure": "cut short"},
         {"response": ""},
-        {"tags": ("synthetic-unverified",)},
+        {"tags": ("shadow",)},
     ),
 )
 async def test_what_is_not_worth_it_teaches_nothing_and_is_done_with(bench: Bench, changes: dict[str, Any]) -> None:

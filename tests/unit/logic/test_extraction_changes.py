@@ -206,7 +206,7 @@ def test_the_fix_whose_error_is_nearest_is_offered() -> None:
         ({"failure": "cut short"}, "no whole answer"),
         ({"response": " "}, "no whole answer"),
         ({"response": "I'm sorry, I cannot help with that."}, "no whole answer"),
-        ({"tags": ("synthetic-unverified",)}, "synthetic-unverified"),
+        ({"tags": ("shadow",)}, "shadow"),
         ({"id": "gone"}, "excluded: wrong"),
     ),
 )
