@@ -9,6 +9,7 @@ import anyio.to_thread
 
 from hybrid_coordinator.domain.knowledge import Payload
 from hybrid_coordinator.domain.learning import Worked
+from hybrid_coordinator.errors import Conflict
 from hybrid_coordinator.flows.dataset_gathering import Gatherer
 from hybrid_coordinator.flows.journal import Note
 from hybrid_coordinator.logic.dataset_card import Contents, DatasetPolicy, Gathered, card_page, dataset_card
@@ -81,8 +82,13 @@ class Exporter:
         """Export when it is due: for the first time, and then every so often. Part of `train`."""
         if not await self._is_due():
             return Worked()
-        made = await self.export()
-        await self._note("dataset_updated", rows=made.rows, pairs=made.pairs, content_hash=made.content_hash)
+        before = await self._datasets.card()
+        try:
+            made = await self.export()
+        except Conflict:  # somebody else is writing it just now
+            return Worked()
+        if before is None or before.get("content_hash") != made.content_hash:
+            await self._note("dataset_updated", rows=made.rows, pairs=made.pairs, content_hash=made.content_hash)
         return Worked(1, counts={"dataset_rows": made.rows, "preference_pairs": made.pairs}, detail=made.content_hash)
 
     async def _is_due(self) -> bool:

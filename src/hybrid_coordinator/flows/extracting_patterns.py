@@ -20,6 +20,7 @@ from hybrid_coordinator.logic.strategies import StrategyRecord, rank_strategies,
 from hybrid_coordinator.ports import Catalog, Clock, Ledger, Model
 
 PAGE = 500
+REST_S = 60.0
 MOST_ITEMS = 20_000
 """Items whose fate is counted; what is beyond them would change no choice."""
 
@@ -67,6 +68,7 @@ class PatternMaker:
         self._book = book
         self._policy = policy
         self._busy = busy
+        self._back_at: dict[str, float] = {}
 
     async def make(self, interaction: Interaction) -> Extracted | None:
         """The pattern of an answer, or None when it holds nothing to apply."""
@@ -90,12 +92,19 @@ class PatternMaker:
         """The models that would take a prompt now."""
         ready: list[Model] = []
         for model in self._models if self._policy.use_models and not self._busy() else ():
+            if anyio.current_time() < self._back_at.get(model.card.name, 0.0):
+                continue
             try:
                 await model.check()
             except ModelUnavailable:
+                self._let_rest(model)
                 continue
             ready.append(model)
         return ready
+
+    def _let_rest(self, model: Model) -> None:
+        """A model that is down, or does not end, is not waited for at every interaction."""
+        self._back_at[model.card.name] = anyio.current_time() + REST_S
 
     async def _try(self, strategy: str, model: Model, interaction: Interaction) -> Extracted | None:
         """A model that does not come to an end says nothing about its strategy: the answer is copied."""
@@ -111,6 +120,7 @@ class PatternMaker:
         try:
             said = await self._listen(model, prompt)
         except (ModelUnavailable, TimeoutError) as error:
+            self._let_rest(model)
             logger.info("a skill is copied: the model did not end", extra={"model": model.card.name, "why": str(error)})
             return copy_pattern(interaction.query, interaction.response)
         return self._read(said, strategy, interaction)

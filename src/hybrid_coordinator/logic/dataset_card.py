@@ -36,7 +36,7 @@ class DatasetPolicy:
 
     least_value: float = 0.7
     duplicate_likeness: float = 0.95
-    most_rows: int = 100_000
+    most_rows: int = 20_000
     validation_share: float = 0.1
     test_share: float = 0.1
     least_rows_to_split: int = 20

@@ -150,7 +150,7 @@ def _tell_stage(item: Mapping[str, Any], *, as_json: bool) -> None:
 @click.command()
 @click.option("--after", type=int, default=0, help="The place in the log to go on after.")
 @click.option("-i", "--item", "item_id", help="Only of this item.")
-@click.option("-n", "--limit", type=int, default=50, show_default=True, help="How many.")
+@click.option("-n", "--limit", type=click.IntRange(1, 100), default=50, show_default=True, help="How many.")
 @json_option
 def changes(after: int, item_id: str | None, limit: int, as_json: bool) -> None:
     """The log of every change of what was learned, and whether anybody has tampered with it."""

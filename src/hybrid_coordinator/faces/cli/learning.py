@@ -84,7 +84,7 @@ async def follow_learning(events: AsyncGenerator[dict[str, Any], None]) -> list[
     """Show a round as it goes; what each step came to."""
     stepped: list[dict[str, Any]] = []
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    with Progress(*columns, console=err, transient=True) as bar:
+    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
         task = bar.add_task("learning", total=None)
         async with aclosing(events):
             async for event in events:
