@@ -39,7 +39,9 @@ from hybrid_coordinator.flows.traffic import PoliteModel, Traffic
 from hybrid_coordinator.logic.curation import CurationPolicy
 from hybrid_coordinator.logic.dataset_card import DatasetPolicy
 from hybrid_coordinator.logic.discovery import DiscoveryPolicy
+from hybrid_coordinator.logic.error_signatures import error_signature
 from hybrid_coordinator.logic.experiment_verdicts import ExperimentPolicy
+from hybrid_coordinator.logic.extraction_fixes import choose_fix
 from hybrid_coordinator.logic.gaps import GapPolicy
 from hybrid_coordinator.logic.preferences import PreferencePolicy
 from hybrid_coordinator.logic.screening import screen
@@ -182,6 +184,11 @@ class Learning:
         summary = await self.documents.import_documents(paths, verified=verified, trusted=trusted)
         await self.publish()
         return summary
+
+    async def known_fix(self, error: str) -> Learned | None:
+        """The best known fix of an error, by its signature alone: no model and no search, so a hook can wait for it."""
+        signature = error_signature(error)
+        return choose_fix(error, await self.catalog.signed(signature)) if signature else None
 
     async def events_since(self, moment: datetime) -> Mapping[tuple[str, str], int]:
         """How many telemetry events there are since then, by source and kind."""

@@ -64,7 +64,7 @@ async def open_house(settings: Settings, *, keep_up: bool = False) -> AsyncItera
     folder = settings.data_dir
     with own_folder(folder):
         async with AsyncExitStack() as stack:
-            house = House(settings, await _open_backends(settings, folder, stack))
+            house = House(settings, await open_backends(settings, folder, stack))
             await _refill(house)
             await house.open()
             async with anyio.create_task_group() as group:
@@ -104,7 +104,7 @@ async def _file_the_rest(house: House) -> None:
         logger.exception("the history was not filed whole")
 
 
-async def _open_backends(settings: Settings, folder: Path, stack: AsyncExitStack) -> Backends:
+async def open_backends(settings: Settings, folder: Path, stack: AsyncExitStack) -> Backends:
     clock = SystemClock()
     records = await _open_records(settings, folder)
     stack.push_async_callback(records.aclose)

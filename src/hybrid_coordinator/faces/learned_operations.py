@@ -27,6 +27,11 @@ async def learned_item(house: House, request: shapes.ItemRequest) -> shapes.Lear
     )
 
 
+async def known_fix(house: House, request: shapes.KnownFixRequest) -> shapes.KnownFixResult:
+    fix = await house.learning.known_fix(request.error)
+    return shapes.KnownFixResult(fix=shapes.LearnedResult.of(fix) if fix else None)
+
+
 async def skills(house: House, request: shapes.SkillsRequest) -> shapes.SkillsResult:
     tree = house.learning.tree
     if request.query and request.path:
@@ -102,6 +107,13 @@ LEARNED_OPERATIONS = (
         shapes.ItemRequest,
         shapes.LearnedItemResult,
         learned_item,
+    ),
+    Operation(
+        "known_fix",
+        "What fixed this error before, by its signature: times, paths, ids, hosts and numbers may differ.",
+        shapes.KnownFixRequest,
+        shapes.KnownFixResult,
+        known_fix,
     ),
     Operation(
         "skills",

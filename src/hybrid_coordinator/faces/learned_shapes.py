@@ -226,6 +226,14 @@ class TraceResult(Result):
         )
 
 
+class KnownFixRequest(Request):
+    error: str = Field(min_length=1, max_length=100_000, description="An error, or the output that holds it.")
+
+
+class KnownFixResult(Result):
+    fix: LearnedResult | None = Field(description="The best that is known; null when the error is not.")
+
+
 class SkillsRequest(Request):
     path: list[str] = Field([], description="Where in the tree; left out: at its root.")
     query: str | None = Field(None, description="Show the branches that a question belongs to instead.")

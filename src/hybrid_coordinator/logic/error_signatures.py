@@ -79,6 +79,10 @@ _MASK = re.compile("|".join([_KEPT, *(f"(?P<m{place}>{mask})" for place, (_, mas
 _RUNS = re.compile(r"(<\w+>)(?:[\s,:/]*\1)+")
 
 
+_ASKED = re.compile(r"(?i)(?<=[\s'\")])(?:what now|what (?:can|should|do) i\b.*|how (?:do|can|to)\b.*|why)\s*\?+$")
+"""A question that goes on where the error ends."""
+
+
 def error_signature(text: str) -> str:
     """The signature of the error that a question or the output of a command quotes; "" when there is none.
 
@@ -123,4 +127,4 @@ def _cut_out(line: str) -> str:
         return quoted[-1].strip()
     starts = (*_STARTS, _PHRASES) if _SPOKEN.search(line) else _STARTS
     start = next((found.start() for shape in starts if (found := shape.search(line))), 0)
-    return _PROSE_END.sub("", line[start:]).strip()
+    return _ASKED.sub("", _PROSE_END.sub("", line[start:])).strip()

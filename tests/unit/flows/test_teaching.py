@@ -58,3 +58,16 @@ async def test_corrections_from_before_the_catalogue_are_adopted_in_their_order(
 
     assert adopted == 2
     assert [item.stage for item in await room.catalog.get([old.id, new.id])] == [Stage.SUPERSEDED, Stage.PROVEN]
+
+
+async def test_a_fix_that_was_taught_is_known_by_the_errors_signature(room: Room) -> None:
+    house = room.house
+    taught = await house.learning.correct(
+        Lesson("OSError: [Errno 28] No space left on '/data/a.log'", "Rotate the logs.")
+    )
+
+    known = await house.learning.known_fix("OSError: [Errno 28] No space left on '/mnt/b/c.log'")
+
+    assert known is not None
+    assert known.id == taught.id
+    assert await house.learning.known_fix("how are you?") is None

@@ -17,6 +17,7 @@ from hybrid_coordinator.faces.cli.learned import (
     approve,
     changes,
     exclude,
+    fix,
     learned,
     reject,
     restore,
@@ -42,9 +43,9 @@ def cli() -> None:
 
 
 for command in (
-    approve, ask, browse, cache, changes, compare, correct, demo, doctor, exclude, export, gaps, import_, index, learn,
-    learned, mcp, models, outcome, reindex, reject, report, restore, review, rollback, search, serve, settings, skills,
-    trace, unmerge,
+    approve, ask, browse, cache, changes, compare, correct, demo, doctor, exclude, export, fix, gaps, import_, index,
+    learn, learned, mcp, models, outcome, reindex, reject, report, restore, review, rollback, search, serve, settings,
+    skills, trace, unmerge,
 ):  # fmt: skip
     cli.add_command(command)
 

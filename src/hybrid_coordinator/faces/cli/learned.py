@@ -87,6 +87,22 @@ def _fared(count: int, credit: float | None) -> str:
 
 
 @click.command()
+@click.argument("error")
+@json_option
+def fix(error: str, as_json: bool) -> None:
+    """What fixed this ERROR before; - reads it from stdin. Times, paths, ids, hosts and numbers may differ."""
+    found = call("known_fix", error=sys.stdin.read() if error == "-" else error)
+    if as_json:
+        print_json(found)
+    elif found["fix"]:
+        out.print(safe(found["fix"]["text"]))
+        out.print(f"[dim]{found['fix']['id']}, {found['fix']['stage']}[/]")
+    else:
+        out.print("this error is not known")
+        sys.exit(1)
+
+
+@click.command()
 @click.option("-n", "--limit", type=int, default=10, show_default=True, help="How many.")
 @json_option
 def review(limit: int, as_json: bool) -> None:
