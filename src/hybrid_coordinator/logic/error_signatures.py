@@ -79,7 +79,7 @@ _MASK = re.compile("|".join([_KEPT, *(f"(?P<m{place}>{mask})" for place, (_, mas
 _RUNS = re.compile(r"(<\w+>)(?:[\s,:/]*\1)+")
 
 
-_ASKED = re.compile(r"(?i)(?<=[\s'\")])(?:what now|what (?:can|should|do) i\b.*|how (?:do|can|to)\b.*|why)\s*\?+$")
+_ASKED = re.compile(r"(?i)(?<=[\s'\")])(?:what now|what (?:can|should|do) i\b.*|how (?:do|can|to)\b.*|why)\s*\?*$")
 """A question that goes on where the error ends."""
 
 
