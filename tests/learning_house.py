@@ -13,7 +13,7 @@ from typing import Any
 
 from hybrid_coordinator.app import Backends, House, LearningBackends
 from hybrid_coordinator.app.folder import DEAD_LETTER_FILE, LEDGER_FILE, TELEMETRY_FOLDER, own_folder
-from hybrid_coordinator.app.opening import open_backends
+from hybrid_coordinator.app.opening import open_backends as open_real_backends
 from hybrid_coordinator.backends.ledger.agenda import SqlAgenda
 from hybrid_coordinator.backends.ledger.annals import SqlAnnals
 from hybrid_coordinator.backends.ledger.catalog import SqlCatalog
@@ -139,7 +139,7 @@ async def open_backends(settings: Settings) -> AsyncIterator[Backends]:
     """What stands behind the house of a data folder, which is owned meanwhile."""
     with own_folder(settings.data_dir):
         async with AsyncExitStack() as stack:
-            yield await open_backends(settings, settings.data_dir, stack)
+            yield await open_real_backends(settings, settings.data_dir, stack)
 
 
 @asynccontextmanager

@@ -105,6 +105,7 @@ async def _file_the_rest(house: House) -> None:
 
 
 async def open_backends(settings: Settings, folder: Path, stack: AsyncExitStack) -> Backends:
+    """Everything behind the ports, closed by the stack. The folder must be owned."""
     clock = SystemClock()
     records = await _open_records(settings, folder)
     stack.push_async_callback(records.aclose)

@@ -10,12 +10,16 @@ from hybrid_coordinator.domain.learning import Change, Learned, Stage, Uses, Wor
 from hybrid_coordinator.domain.trust import Origin, may_teach
 from hybrid_coordinator.errors import Conflict
 from hybrid_coordinator.logic.corroboration import CorroborationPolicy, corroborated
+from hybrid_coordinator.logic.scoring import credit_for
 from hybrid_coordinator.logic.uplift import Judgement, Ruling, UpliftPolicy, decide
 from hybrid_coordinator.ports import Catalog, Clock, Ledger
 
 BATCH = 64
 LOOKED_AT = 5_000
 """Of so many of the newest interactions it is known which passages they were shown."""
+
+LEAST_KNOWN = 20
+"""With fewer outcomes nobody can say what is usual."""
 
 STEP = "measure"
 
@@ -56,9 +60,10 @@ class Prover:
         due = [item for item in items if item.origin is not Origin.DIRECT_USER and self._is_news(item, uses[item.id])]
         counts: Counter[str] = Counter()
         if due:
-            shown = await self._shown_with({item.id for item in due})
+            settled = [one for one in await self._ledger.recent(limit=LOOKED_AT) if one.outcome is not None]
+            shown, usual = _shown_with({item.id for item in due}, settled), _usual(settled)
             for item in due:
-                counts[(await self._judge(item, uses[item.id], shown.get(item.id, ()))).value] += 1
+                counts[(await self._judge(item, uses[item.id], shown.get(item.id, ()), usual)).value] += 1
         detail = ", ".join(f"{count} {ruling}" for ruling, count in counts.items())
         return Worked(done=len(due), more=self._after is not None, counts=counts, detail=detail)
 
@@ -66,17 +71,10 @@ class Prover:
         """Whether there are outcomes that it was not judged by."""
         return self._judged.get(item.id) != _sums(uses) and _count(uses) > 0
 
-    async def _shown_with(self, ids: set[str]) -> Mapping[str, Sequence[Interaction]]:
-        shown: dict[str, list[Interaction]] = {id: [] for id in ids}
-        for one in await self._ledger.recent(limit=LOOKED_AT):
-            for id in ids.intersection(one.context_provided) if one.outcome is not None else ():
-                shown[id].append(one)
-        return shown
-
-    async def _judge(self, item: Learned, uses: Uses, shown: Sequence[Interaction]) -> Ruling:
+    async def _judge(self, item: Learned, uses: Uses, shown: Sequence[Interaction], usual: float | None) -> Ruling:
         made_by = await self._ledger.get_all(item.learned_from)
         told = corroborated(shown, self._corroboration, made_by)
-        judgement = decide(uses, told, self._policy)
+        judgement = decide(uses, told, self._policy, usual=usual)
         change = self._change(item, judgement)
         try:
             if change is not None:
@@ -93,6 +91,20 @@ class Prover:
             return None
         after = replace(item, stage=stage, why=judgement.why, changed_at=self._clock.now())
         return Change(item.id, judgement.ruling.value, item, after, STEP, judgement.why)
+
+
+def _shown_with(ids: set[str], settled: Sequence[Interaction]) -> Mapping[str, Sequence[Interaction]]:
+    shown: dict[str, list[Interaction]] = {id: [] for id in ids}
+    for one in settled:
+        for id in ids.intersection(one.context_provided):
+            shown[id].append(one)
+    return shown
+
+
+def _usual(settled: Sequence[Interaction]) -> float | None:
+    """The mean credit of answers, whatever they were shown: what helps no more than that has proved nothing."""
+    credits = [credit_for(one.outcome.kind) for one in settled if one.outcome is not None]
+    return sum(credits) / len(credits) if len(credits) >= LEAST_KNOWN else None
 
 
 def _count(uses: Uses) -> int:

@@ -89,19 +89,21 @@ def measure_uplift(uses: Uses, alpha: float) -> Uplift:
     return Uplift(value, low - without_high, high - without_low)
 
 
-def decide(uses: Uses, corroborated: tuple[bool, str], policy: UpliftPolicy) -> Judgement:
-    """Promote, hold or retire.
+def decide(
+    uses: Uses, corroborated: tuple[bool, str], policy: UpliftPolicy, *, usual: float | None = None
+) -> Judgement:
+    """Promote, hold or retire. `usual` is the mean credit of other answers, where it is known.
 
     Promotion takes a measured uplift; or, since few have so many questions, independent successes together with a rate
     of success that is above what questions earn without it. Half of alpha goes to either way.
     """
-    base = policy.base_rate
+    base = policy.base_rate if usual is None else max(policy.base_rate, usual)
     uplift = measure_uplift(uses, policy.alpha / 2)
     low, high = always_valid(uses.treated, policy.alpha / 2)
     if uplift.high < 0.0:
         return Judgement(Ruling.RETIRE, f"questions fare better without it: {_describe(uplift)}", uplift)
-    if high < base:
-        said = f"it helps in at most {high:.2f} of its uses, and {base:.2f} is usual without it"
+    if high < policy.base_rate:
+        said = f"it helps in at most {high:.2f} of its uses, and {policy.base_rate:.2f} is the least one expects"
         return Judgement(Ruling.RETIRE, said, uplift)
     if uplift.low > 0.0:
         return Judgement(Ruling.PROMOTE, f"questions fare better with it: {_describe(uplift)}", uplift)

@@ -53,6 +53,14 @@ class Trial:
             await self.ledger.settle(name, Outcome(kind), ValueScore(credit, {}, {}), at)
             await self.ledger.credit(name, {item: credit})
 
+    async def go_without(self, kind: OutcomeKind, item: str = "skill") -> None:
+        """An answer that went without it by chance."""
+        name, credit = self.clock.new_id(), 1.0 if kind is OutcomeKind.SUCCESS else 0.0
+        asked = Interaction(name, NOON, "how?", "so", AgentType.LOCAL, "", session_id=name, withheld=(item,))
+        await self.ledger.append(asked)
+        await self.ledger.settle(name, Outcome(kind), ValueScore(credit, {}, {}), NOON)
+        await self.ledger.withhold(name, {item: credit})
+
     async def stage(self, item: str = "skill") -> Stage:
         [found] = await self.catalog.get([item])
         return found.stage
@@ -140,3 +148,29 @@ async def test_a_large_catalogue_is_gone_round_in_batches() -> None:
 
     assert (await trial.prover.work()).more
     assert (await trial.prover.work()).counts == {"retire": 1}
+
+
+async def test_a_lucky_question_without_it_does_not_retire_what_helps() -> None:
+    trial = Trial()
+    await trial.learn(SKILL)
+    await trial.fare(OutcomeKind.SUCCESS, 297)
+    await trial.fare(OutcomeKind.FAILURE, 3)
+    for _ in range(3):
+        await trial.go_without(OutcomeKind.SUCCESS)
+
+    await trial.prover.work()
+
+    assert await trial.stage() is not Stage.RETIRED
+
+
+async def test_what_helps_no_more_than_everything_else_is_not_promoted() -> None:
+    trial = Trial()
+    await trial.learn(SKILL)
+    await trial.learn(replace(SKILL, id="other", draft=replace(SKILL.draft, id="other")))
+    await trial.fare(OutcomeKind.SUCCESS, 60, item="other")
+    await trial.fare(OutcomeKind.SUCCESS, 12)
+    await trial.fare(OutcomeKind.FAILURE, 3)
+
+    await trial.prover.work()
+
+    assert await trial.stage() is Stage.CANDIDATE
