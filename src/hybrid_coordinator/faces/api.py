@@ -121,7 +121,8 @@ class Api:
 
     async def metrics(self, _request: Request) -> Response:
         """What Prometheus scrapes."""
-        body = render_metrics(await self._house.reporter.report(), await self._house.health())
+        house = self._house
+        body = render_metrics(await house.reporter.report(), await house.health(), await house.daemon.status())
         return Response(body, media_type=CONTENT_TYPE)
 
 

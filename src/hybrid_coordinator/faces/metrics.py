@@ -6,6 +6,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from hybrid_coordinator.daemon import LearningStatus
 from hybrid_coordinator.faces.measure_metrics import measure_metrics
 from hybrid_coordinator.flows.health import Health
 from hybrid_coordinator.flows.reports import Report
@@ -14,11 +15,13 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
 class _Figures(Collector):
-    """One report and one health check, as metrics. The counters live in the ledger, so a restart keeps them."""
+    """One report, one health check and how learning stands, as metrics. The counters live in the ledger, so a restart
+    keeps them."""
 
-    def __init__(self, report: Report, health: Health) -> None:
+    def __init__(self, report: Report, health: Health, learning: LearningStatus) -> None:
         self._report = report
         self._health = health
+        self._learning = learning
 
     def collect(self) -> Iterator[Metric]:
         totals = self._report.totals
@@ -51,7 +54,19 @@ class _Figures(Collector):
         yield _gauges("coordinator_passages", "Passages by collection", "collection", self._report.passages.items())
         parts = ((part.name, float(part.ok)) for part in self._health.parts)
         yield _gauges("coordinator_part_up", "Whether a part is up", "part", parts)
+        yield from _steps(self._learning)
         yield from measure_metrics(self._report.measures, self._report.passages)
+
+
+def _steps(learning: LearningStatus) -> Iterator[Metric]:
+    done = CounterMetricFamily("coordinator_learning_done", "What each step of learning finished", labels=["step"])
+    for state in learning.steps:
+        done.add_metric([state.step], state.done)
+    yield done
+    well = ((state.step, float(not state.error)) for state in learning.steps)
+    yield _gauges("coordinator_learning_step_ok", "Whether a step of learning ended well", "step", well)
+    ran = [(state.step, state.ran_at.timestamp()) for state in learning.steps if state.ran_at is not None]
+    yield _gauges("coordinator_learning_ran_seconds", "When a step ran last, in Unix time", "step", ran)
 
 
 def _labelled(name: str, help_text: str, counts: dict[str, int]) -> CounterMetricFamily:
@@ -68,8 +83,8 @@ def _gauges(name: str, help_text: str, label: str, values: Iterable[tuple[str, f
     return family
 
 
-def render_metrics(report: Report, health: Health) -> bytes:
+def render_metrics(report: Report, health: Health, learning: LearningStatus) -> bytes:
     """The page that Prometheus scrapes."""
     registry = CollectorRegistry()
-    registry.register(_Figures(report, health))
+    registry.register(_Figures(report, health, learning))
     return generate_latest(registry)

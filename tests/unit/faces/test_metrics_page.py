@@ -1,6 +1,7 @@
 """The page that Prometheus scrapes."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -11,7 +12,7 @@ from hybrid_coordinator.domain.query import Query
 from hybrid_coordinator.faces.metrics import render_metrics
 from hybrid_coordinator.testing import MemoryCatalog, MemoryLedger
 from learned_items import asked, learned_skill
-from room import Room, answer
+from room import Room, answer, learn
 
 SUCCESS = Outcome(OutcomeKind.SUCCESS)
 
@@ -25,7 +26,7 @@ def room() -> Room:
 async def scrape(room: Room) -> dict[tuple[str, ...], float]:
     """The samples by name and labels."""
     house = room.house
-    return read(render_metrics(await house.reporter.report(), await house.health()))
+    return read(render_metrics(await house.reporter.report(), await house.health(), await house.daemon.status()))
 
 
 def read(page: bytes) -> dict[tuple[str, ...], float]:
@@ -60,11 +61,23 @@ async def test_the_measures_of_learning_are_gauges(room: Room) -> None:
     assert samples["coordinator_bytes_per_pattern",] > 4 * room.embedder.identity.dimension
 
 
+async def test_how_each_step_of_learning_stands_is_told(room: Room, tmp_path: Path) -> None:
+    room.folder = tmp_path
+    house = room.house
+    await learn(house)
+
+    samples = read(render_metrics(await house.reporter.report(), await house.health(), await house.daemon.status()))
+
+    assert samples["coordinator_learning_step_ok", "extract"] == 1.0
+    assert ("coordinator_learning_done_total", "ingest") in samples
+    assert samples["coordinator_learning_ran_seconds", "measure"] > 0
+
+
 async def test_what_learning_adds_to_an_answer_is_timed(room: Room) -> None:
     house = room.house
     await answer(house, Query("which port does nginx use?"))
 
-    samples = read(render_metrics(await house.reporter.report(), await house.health()))
+    samples = read(render_metrics(await house.reporter.report(), await house.health(), await house.daemon.status()))
 
     assert {labels[0] for name, *labels in samples if name == "coordinator_learning_added_seconds"} == {
         "ranking by use",
