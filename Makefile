@@ -17,7 +17,7 @@ test: $(VENV)/.tests
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache --no-logo
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist loadfile
 
 bench: $(VENV)/.tests
 	$(BIN)/python -m bench retrieval --json bench/results/retrieval.json
@@ -26,6 +26,7 @@ bench: $(VENV)/.tests
 	$(BIN)/python -m bench cache --json bench/results/cache.json
 	$(BIN)/python -m bench tool_calls --json bench/results/tool_calls.json
 	$(BIN)/python -m bench gateway --json bench/results/gateway.json
+	$(BIN)/python -m bench learning --json bench/results/learning.json
 
 # The model's package declares needs that are long to build and of no use here: only its file is wanted.
 $(VENV)/.runs: pyproject.toml

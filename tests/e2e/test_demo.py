@@ -15,7 +15,9 @@ COLLECTIONS = {"codebase-context", "skills-patterns", "error-solutions", "intera
 @pytest.fixture(scope="module")
 def played(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """The figures of one demo over the documents, the smaller part of this repository."""
-    done = run_within(300, tmp_path_factory.mktemp("demo"), "demo", str(ROOT / "docs"), "--json")
+    done = run_within(
+        300, tmp_path_factory.mktemp("demo"), "demo", str(ROOT / "docs"), "--json", HYBRID_EXTRACTION_MODELS="false"
+    )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 

@@ -26,7 +26,7 @@ from hybrid_coordinator.domain.interaction import AgentType, Interaction, Outcom
 from hybrid_coordinator.logic.dataset_card import DatasetPolicy
 from learning_house import settings_in
 
-ROWS = 200_000
+ROWS = 100_000
 BATCH = 20_000
 WAITING = 3_000
 """So many of the newest wait to be scored; the others have been learned from."""
