@@ -64,7 +64,7 @@ async def measure(arguments: argparse.Namespace) -> Figures:
             lambda ledger: _open_net(partial(ledger.append, patient=True), arguments.appends)
         ),
         "redact_us": {str(tokens): _cpu_us(partial(redact, text)) for tokens, text in texts.items()},
-        "price_us": _cpu_us(partial(price_usage, PRICED_MODEL, PRICED_USAGE)),
+        "price_us": _cpu_us(partial(price_usage, PRICED_MODEL, PRICED_USAGE, datetime.now(UTC))),
     }
 
 
