@@ -7,6 +7,7 @@ from hybrid_coordinator.domain.interaction import Interaction
 from hybrid_coordinator.domain.knowledge import Passage
 from hybrid_coordinator.domain.learning import Learned, LoggedChange
 from hybrid_coordinator.errors import NotFound
+from hybrid_coordinator.flows.restoring import read_log
 from hybrid_coordinator.logic.lineage import Sources, spread
 from hybrid_coordinator.ports import Catalog, Knowledge, Ledger
 
@@ -65,10 +66,7 @@ class Tracer:
 
     async def log_of(self, item_id: str) -> list[LoggedChange]:
         """Every change of an item, oldest first."""
-        entries: list[LoggedChange] = []
-        while page := await self._catalog.log(after=entries[-1].place if entries else 0, item_id=item_id, limit=PAGE):
-            entries += page
-        return entries
+        return await read_log(self._catalog, item_id)
 
     async def sources_of(self, items: Sequence[Learned], others: Sequence[str] = ()) -> Sources:
         """What these items were made of and rest on, and what the other ids name."""

@@ -12,15 +12,14 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from hybrid_coordinator.domain.interaction import Interaction, OutcomeKind
+from hybrid_coordinator.domain.interaction import Interaction
 from hybrid_coordinator.logic.auditing import Estimate
+from hybrid_coordinator.logic.scoring import credit_for
 from hybrid_coordinator.logic.student import reach_of, within
 
 CONFIDENCE = 0.95
 _POWER = (1.96 + 0.84) ** 2
 """So many variances over the squared difference are needed to show it four times in five."""
-
-_CREDIT = {OutcomeKind.SUCCESS: 1.0, OutcomeKind.PARTIAL: 0.5, OutcomeKind.FAILURE: 0.0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +94,7 @@ def ratings(answers: Iterable[Interaction]) -> Marks:
 def successes(answers: Iterable[Interaction]) -> Marks:
     """What became of them."""
     return Marks(
-        0.0, 1.0, _by_session([(one, _CREDIT[one.outcome.kind]) for one in answers if one.outcome is not None])
+        0.0, 1.0, _by_session([(one, credit_for(one.outcome.kind)) for one in answers if one.outcome is not None])
     )
 
 

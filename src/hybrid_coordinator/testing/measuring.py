@@ -11,8 +11,8 @@ from hybrid_coordinator.domain.interaction import AgentType, Interaction, Outcom
 from hybrid_coordinator.domain.knowledge import Collection
 from hybrid_coordinator.domain.learning import Learned, Stage
 from hybrid_coordinator.domain.measures import Day, Served, Stored
+from hybrid_coordinator.logic.scoring import credit_for
 
-_CREDIT = {OutcomeKind.SUCCESS: 1.0, OutcomeKind.PARTIAL: 0.5, OutcomeKind.FAILURE: 0.0}
 _NAMES = ("skill_name", "title", "error_message", "name")
 
 
@@ -45,7 +45,7 @@ def _day(day: date, ours: Sequence[Interaction], learned: int, reused: Some[str]
         judged=len(judged),
         reused=sum(one.id in reused for one in judged),
         settled=len(outcomes),
-        credit=sum(_CREDIT[outcome.kind] for outcome in outcomes),
+        credit=sum(credit_for(outcome.kind) for outcome in outcomes),
         scored=sum(one.value is not None for one in ours),
         high_value=len(high),
         teachable=sum(map(_is_teachable, high)),

@@ -8,10 +8,10 @@ from hybrid_coordinator.domain.interaction import (
     AgentType,
     CacheUse,
     Interaction,
-    OutcomeKind,
     Totals,
 )
 from hybrid_coordinator.logic.auditing import ArmSums, RatioSums
+from hybrid_coordinator.logic.scoring import credit_for
 
 
 def total_up(interactions: Sequence[Interaction], high_value: float) -> Totals:
@@ -52,9 +52,6 @@ def _mean(values: Iterable[float]) -> float | None:
     return sum(listed) / len(listed) if listed else None
 
 
-_CREDIT = {OutcomeKind.SUCCESS: 1.0, OutcomeKind.PARTIAL: 0.5, OutcomeKind.FAILURE: 0.0}
-
-
 def sum_arm(interactions: Iterable[Interaction]) -> ArmSums:
     """The sums of one arm, by session."""
     costs: dict[str, list[tuple[float, float]]] = {}
@@ -63,7 +60,7 @@ def sum_arm(interactions: Iterable[Interaction]) -> ArmSums:
         session = one.session_id or one.parent_id or one.id
         costs.setdefault(session, []).append((one.cost, one.parent_id is None))
         if one.outcome is not None:
-            credits.setdefault(session, []).append((_CREDIT[one.outcome.kind], 1))
+            credits.setdefault(session, []).append((credit_for(one.outcome.kind), 1))
     return ArmSums(_ratio(costs.values()), _ratio(credits.values()))
 
 

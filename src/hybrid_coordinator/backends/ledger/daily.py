@@ -22,13 +22,13 @@ from sqlalchemy import (
 
 from hybrid_coordinator.backends.ledger.columns import Json
 from hybrid_coordinator.backends.ledger.learning_tables import PRESENT, learned
+from hybrid_coordinator.backends.ledger.spending import CREDIT
 from hybrid_coordinator.backends.ledger.tables import credits, interactions
 from hybrid_coordinator.domain.interaction import AgentType, OutcomeKind
 from hybrid_coordinator.domain.measures import Day
 
 _I = interactions.c
 _WHOLE = and_(_I.failure.is_(None), _I.parent_id.is_(None), _I.agent_type != AgentType.CONTEXT_ONLY.value)
-_CREDIT = case((_I.outcome == OutcomeKind.SUCCESS.value, 1.0), (_I.outcome == OutcomeKind.PARTIAL.value, 0.5), else_=0)
 
 
 def read_days(connection: Connection, since: datetime | None, high_value: float) -> list[Day]:
@@ -66,7 +66,7 @@ def _sums(connection: Connection, since: datetime | None, high_value: float) -> 
             _how_many(judged).label("judged"),
             _how_many(and_(judged, _had_learned())).label("reused"),
             func.count(_I.outcome).label("settled"),
-            func.sum(_CREDIT).label("credit"),
+            func.coalesce(func.sum(CREDIT), 0.0).label("credit"),
             func.count(_I.value_score).label("scored"),
             _how_many(high).label("high_value"),
             _how_many(and_(high, _I.outcome == OutcomeKind.SUCCESS.value, _I.failure.is_(None))).label("teachable"),

@@ -15,7 +15,7 @@ _I = interactions.c
 _ROUTED = and_(_I.agent_type != AgentType.CONTEXT_ONLY.value, _I.target.is_not(None))
 """What was answered elsewhere and reported, or passed on as it was, has no route."""
 
-_CREDIT = case(
+CREDIT = case(
     (_I.outcome == OutcomeKind.SUCCESS.value, 1.0),
     (_I.outcome == OutcomeKind.PARTIAL.value, 0.5),
     (_I.outcome == OutcomeKind.FAILURE.value, 0.0),
@@ -38,7 +38,7 @@ def read_arms(connection: Connection, since: datetime | None) -> Mapping[bool, A
             _I.holdout.label("holdout"),
             cast(func.sum(_I.cost), Double).label("cost"),
             cast(func.count(case((_I.parent_id.is_(None), 1))), Double).label("questions"),
-            cast(func.coalesce(func.sum(_CREDIT), 0.0), Double).label("credit"),
+            cast(func.coalesce(func.sum(CREDIT), 0.0), Double).label("credit"),
             cast(func.count(_I.outcome), Double).label("judged"),
         )
         .where(and_(_ROUTED, true() if since is None else _I.created_at >= since))
