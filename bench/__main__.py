@@ -21,6 +21,7 @@ from bench import (
     routing,
     silence,
     tool_calls,
+    training,
 )
 from hybrid_coordinator.errors import CoordinatorError
 
@@ -37,6 +38,7 @@ BENCHMARKS: dict[str, ModuleType] = {
     "silence": silence,
     "poison": poison,
     "tool_calls": tool_calls,
+    "training": training,
 }
 """A benchmark is a module with a docstring, `add_arguments(parser)`, `async measure(arguments)` giving a JSON object,
 and `show(figures)`."""

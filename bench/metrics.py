@@ -37,3 +37,11 @@ def bootstrap_interval(values: Sequence[float], confidence: float = 0.95) -> tup
 
 def _discounted(gains: Sequence[float]) -> float:
     return sum(gain / math.log2(rank + 1) for rank, gain in enumerate(gains, start=1))
+
+
+def wilson(right: int, asked: int, z: float = 1.96) -> tuple[float, float]:
+    """The 95 % interval of a share (Wilson, Journal of the American Statistical Association 22, 1927)."""
+    share, spread = right / asked, z * z / asked
+    middle = (share + spread / 2) / (1 + spread)
+    half = z * math.sqrt(share * (1 - share) / asked + spread / (4 * asked)) / (1 + spread)
+    return middle - half, middle + half

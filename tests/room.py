@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 
 from hybrid_coordinator.app import Backends, House, LearningBackends
+from hybrid_coordinator.app.training import TrainingBackends
 from hybrid_coordinator.backends.cache.file import CacheFile
 from hybrid_coordinator.backends.cache.sqlite import SqliteCache
 from hybrid_coordinator.backends.datasets.jsonl import JsonlDataset
@@ -35,6 +36,8 @@ from hybrid_coordinator.testing import (
     MemoryEventLog,
     MemoryKnowledge,
     MemoryLedger,
+    MemoryRuns,
+    MemoryWorkshop,
     Script,
     ScriptedModel,
 )
@@ -116,6 +119,11 @@ CALM = Settings(
 """Nothing is left to chance."""
 
 
+async def no_likelihoods(_run_id: str) -> tuple[()]:
+    """Nothing was trained."""
+    return ()
+
+
 @dataclass
 class Room:
     """A house, and a hand on everything behind it."""
@@ -162,6 +170,7 @@ class Room:
                 files=LocalFiles(),
                 clock=self.clock,
                 neighbours={},
+                training=TrainingBackends(MemoryRuns(), MemoryWorkshop(), {}, {}, {}, no_likelihoods),
             ),
         )
 

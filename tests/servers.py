@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -50,9 +50,9 @@ def gemma() -> Iterator[Path]:
 
 
 @contextmanager
-def llama_server(context_tokens: int = 2048) -> Iterator[Access]:
+def llama_server(context_tokens: int = 2048, adapters: Sequence[Path] = ()) -> Iterator[Access]:
     """llama.cpp's own server with the built-in model, in a process of its own."""
-    with _engine(smollm2(), "smollm2", context_tokens) as access:
+    with _engine(smollm2(), "smollm2", context_tokens, adapters) as access:
         yield access
 
 
@@ -64,8 +64,9 @@ def gemma_server(context_tokens: int = 4096) -> Iterator[Access]:
 
 
 @contextmanager
-def _engine(weights: Path, alias: str, context_tokens: int) -> Iterator[Access]:
+def _engine(weights: Path, alias: str, context_tokens: int, adapters: Sequence[Path] = ()) -> Iterator[Access]:
     order = {"path": str(weights), "alias": alias, "context_tokens": context_tokens, "slots": 2, "threads": 1}
+    order |= {"adapters": [[str(adapter), 1.0] for adapter in adapters]}
     with subprocess.Popen([sys.executable, "-m", CHILD], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdin
         assert process.stdout

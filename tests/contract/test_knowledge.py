@@ -289,6 +289,16 @@ class KnowledgeContract:
         assert [passage.text for passage in after] == [passage.text for passage in before]
         assert [passage.score for passage in after] == pytest.approx([passage.score for passage in before], abs=1e-6)
 
+    async def test_vectors_are_those_that_the_keys_were_embedded_as(self, knowledge: Knowledge) -> None:
+        await put(knowledge, draft(RESTART, "r"), draft(DISK, "d", Collection.ERRORS))
+
+        found = await knowledge.vectors(["d", "gone", "r"])
+
+        assert list(found) == ["d", "r"]
+        [disk, restart] = await EMBEDDER.embed([DISK, RESTART])
+        assert list(found["d"]) == pytest.approx(disk, abs=1e-6)
+        assert list(found["r"]) == pytest.approx(restart, abs=1e-6)
+
     async def test_nothing_to_put_is_fine(self, knowledge: Knowledge) -> None:
         await knowledge.put([], [])
 

@@ -26,7 +26,21 @@ from hybrid_coordinator.backends.ledger.learning_tables import (
     written,
 )
 from hybrid_coordinator.backends.ledger.reading import LARGEST_RESULT, LONGEST_CELL
-from hybrid_coordinator.backends.ledger.schema import SINCE_FORM_2, SINCE_FORM_3, STEPS, add_learning, upgrade
+from hybrid_coordinator.backends.ledger.run_tables import (
+    exam_answers,
+    model_versions,
+    runs,
+    version_changes,
+    version_sources,
+)
+from hybrid_coordinator.backends.ledger.schema import (
+    SINCE_FORM_2,
+    SINCE_FORM_3,
+    STEPS,
+    add_learning,
+    add_runs,
+    upgrade,
+)
 from hybrid_coordinator.backends.ledger.sql import SqlLedger
 from hybrid_coordinator.backends.ledger.tables import credits, exclusions, interactions, tags
 from hybrid_coordinator.backends.ledger.views import VIEWS, View
@@ -57,6 +71,7 @@ from hybrid_coordinator.testing import MemoryLedger
 from postgresql import Cluster
 from recorded import BAD, FAILURE, FULL, GOOD, NOON, PAIR, ROUTE, SUCCESS, plain
 
+TRAINING_TABLES = (runs, model_versions, version_changes, version_sources, exam_answers)
 LEARNING_TABLES = (learned, lineage, changes, leases, steps, events, positions, written)
 
 
@@ -542,6 +557,7 @@ class SqlLedgerContract(LedgerContract):
         await ledger.append(plain("a"))
         store = open_store(url, {}, 1.0)
         with store.writing.begin() as connection:
+            _take_back_form_4(connection)
             _take_back_form_3(connection)
             _take_back_form_2(connection)
 
@@ -564,6 +580,7 @@ class SqlLedgerContract(LedgerContract):
         await ledger.credit("full", {"p1": 1.0})
         store = open_store(url, {}, 1.0)
         with store.writing.begin() as connection:
+            _take_back_form_4(connection)
             _take_back_form_3(connection)
 
         upgrade(store)
@@ -578,6 +595,21 @@ class SqlLedgerContract(LedgerContract):
         assert await ledger.uses(["p1"]) == {"p1": Uses(Arm(1, 1.0, 1.0, 1))}
         await ledger.append(replace(FULL, id="today's"))
         assert await ledger.get("today's") == replace(FULL, id="today's")
+
+    async def test_data_of_form_3_is_brought_along(self, ledger: SqlLedger, url: str) -> None:
+        await ledger.append(FULL)
+        store = open_store(url, {}, 1.0)
+        with store.writing.begin() as connection:
+            _take_back_form_4(connection)
+
+        upgrade(store)
+        with store.writing.begin() as connection:
+            add_runs(connection)  # which may be taken again on its own result
+
+        store.dispose()
+        assert await ledger.get("full") == FULL
+        for view in ("runs", "model_versions", "model_version_changes", "version_sources", "exam_answers"):
+            assert (await ledger.read(f"SELECT * FROM {view}", limit=1, timeout_s=5)).rows == ()
 
     async def test_a_step_that_fails_leaves_the_data_as_it_was(self, ledger: SqlLedger, url: str) -> None:
         await ledger.append(FULL)
@@ -858,9 +890,15 @@ def _add_mood(connection: Connection) -> None:
     connection.exec_driver_sql("ALTER TABLE interaction_records ADD COLUMN mood TEXT DEFAULT 'calm'")
 
 
-def _take_back_form_3(connection: Connection) -> None:
+def _take_back_form_4(connection: Connection) -> None:
     for view in VIEWS:
         connection.exec_driver_sql(f"DROP VIEW {view.name}")
+    for table in TRAINING_TABLES:
+        connection.exec_driver_sql(f"DROP TABLE {table.name}")
+    connection.exec_driver_sql("DELETE FROM version_records WHERE version > 3")
+
+
+def _take_back_form_3(connection: Connection) -> None:
     for table in (tags, exclusions, *LEARNING_TABLES):
         connection.exec_driver_sql(f"DROP TABLE {table.name}")
     for index in (*interactions.indexes, *credits.indexes):

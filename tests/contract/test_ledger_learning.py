@@ -215,6 +215,18 @@ class LearningContract:
         assert await ledger.injections(limit=9) == [Injection(0.7, 0.25), Injection(0.9, 1.0)]
         assert await ledger.injections(limit=1) == [Injection(0.7, 0.25)]
 
+    async def test_what_passages_earned_is_told_by_interaction(self, ledger: Ledger) -> None:
+        for name in ("first", "second", "third"):
+            await ledger.append(replace(FULL, id=name))
+        await ledger.credit("first", {"p1": 1.0, "p2": 0.25})
+        await ledger.withhold("first", {"p3": 0.5})
+        await ledger.credit("third", {"p1": 0.0})
+
+        assert await ledger.credited(["third", "first", "second", "nobody"]) == {
+            "first": {"p1": 1.0, "p2": 0.25},
+            "third": {"p1": 0.0},
+        }
+
 
 class SqlLearningContract(LearningContract):
     """The promises of a ledger in a database. A subclass gives `url`, the address of an empty one."""

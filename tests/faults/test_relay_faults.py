@@ -19,11 +19,10 @@ from anyio.abc import SocketStream
 from bench.gateway_answers import TEXT, WIRES
 from hybrid_coordinator.backends.http import Endpoint
 from hybrid_coordinator.backends.vendors.http import HttpVendor, open_session
-from hybrid_coordinator.domain.interaction import Interaction
+from hybrid_coordinator.domain.interaction import HUNG_UP, Interaction
 from hybrid_coordinator.errors import StorageFull
 from hybrid_coordinator.faces.gateway import Gateway, refuse
 from hybrid_coordinator.faces.guard import Guard
-from hybrid_coordinator.flows.recording import HUNG_UP
 from hybrid_coordinator.flows.switchboard import VendorDesk
 from hybrid_coordinator.settings import PatienceSettings
 from hybrid_coordinator.testing import MemoryLedger, ScriptedModel

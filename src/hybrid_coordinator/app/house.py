@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from hybrid_coordinator.app.learning import Learning, LearningBackends
+from hybrid_coordinator.app.training import Training, TrainingBackends
 from hybrid_coordinator.daemon import Daemon, last_run
 from hybrid_coordinator.domain.interaction import Interaction
 from hybrid_coordinator.domain.query import Query
@@ -68,6 +69,7 @@ class Backends:
     files: Files
     clock: Clock
     neighbours: Mapping[str, Check]
+    training: TrainingBackends
     instance: str = ""
 
 
@@ -125,11 +127,17 @@ class House:
         await self.budgets.open()
         await self.lessons.open()
         await self.experience.open()
+        await self.training.following.restore()
 
     @property
     def catalog(self) -> Catalog:
         """What was learned."""
         return self.learning.catalog
+
+    @property
+    def training(self) -> Training:
+        """Who trains models, and decides on their versions."""
+        return self.learning.training
 
     @property
     def daemon(self) -> Daemon:
@@ -150,6 +158,7 @@ class House:
             files=backends.files,
             clock=self.clock,
             traffic=self.traffic,
+            training=backends.training,
             name=backends.instance or self.clock.new_id(),
         )
 

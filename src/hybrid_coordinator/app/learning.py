@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from hybrid_coordinator.app.training import Training, TrainingBackends
 from hybrid_coordinator.daemon import Daemon, Worker
 from hybrid_coordinator.domain.learning import Learned
 from hybrid_coordinator.domain.route import Location
@@ -28,7 +29,6 @@ from hybrid_coordinator.flows.proposing import Proposer
 from hybrid_coordinator.flows.proving import Prover
 from hybrid_coordinator.flows.publishing import Publisher
 from hybrid_coordinator.flows.quarantine import Quarantine
-from hybrid_coordinator.flows.readiness import Readiness
 from hybrid_coordinator.flows.restoring import Restorer
 from hybrid_coordinator.flows.rollback import Rollback, RolledBack
 from hybrid_coordinator.flows.scoring import Scorer
@@ -108,6 +108,7 @@ class Learning:
         files: Files,
         clock: Clock,
         traffic: Traffic,
+        training: TrainingBackends,
         name: str,
     ) -> None:
         """`name` tells this process from others that learn on the same stores."""
@@ -123,12 +124,25 @@ class Learning:
         self._models = [model for model in models.values() if model.card.location is Location.LOCAL]
         catalog = self.catalog = backends.catalog
         self.journal = Journal(backends.event_log, clock)
+        self.training = Training(
+            settings,
+            training,
+            ledger=ledger,
+            datasets=backends.datasets,
+            agenda=backends.agenda,
+            embedder=embedder,
+            models=models,
+            clock=clock,
+            traffic=traffic,
+            note=self.journal.note,
+            name=name,
+        )
         self.publisher = Publisher(catalog, knowledge, embedder)
         self.teacher = Teacher(ledger, catalog, self.publisher, clock, settings.provenance)
         self.tracer = Tracer(catalog, ledger, knowledge)
         self.quarantine = Quarantine(catalog, self.tracer, knowledge, embedder, clock)
         self.rollback = Rollback(catalog, self.tracer, cache, clock)
-        self.exclusion = Exclusion(catalog, ledger, self.tracer, cache, clock)
+        self.exclusion = Exclusion(catalog, ledger, self.tracer, cache, clock, self.training.marker)
         self.restorer = Restorer(catalog, clock)
         self.tree = SkillTree(catalog, embedder, clock, TreePolicy())
         self.gaps = Gaps(ledger, knowledge, embedder, clock, GapPolicy())
@@ -206,8 +220,9 @@ class Learning:
             "score": [Scorer(self._ledger, self._settings.scoring)],
             "extract": [*self._extract(), self.publisher],
             "curate": [self.curator, self.tree, self.publisher],
-            "train": [self._pair_finder(), self.exporter, Readiness(self._backends.datasets)],
-            "measure": [self._prover(), self._experience, self.publisher],
+            "train": [self._pair_finder(), self.exporter, self.training.finetuner],
+            "deploy": self.training.deploy_steps,
+            "measure": [self._prover(), self._experience, self.publisher, self.training.examiner],
         }
 
     def _ingest(self) -> list[Worker]:

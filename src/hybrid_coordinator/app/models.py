@@ -11,10 +11,8 @@ from hybrid_coordinator.app.folder import MODELS_FOLDER
 from hybrid_coordinator.backends.http import open_client
 from hybrid_coordinator.backends.models.anthropic import AnthropicModel
 from hybrid_coordinator.backends.models.circuit import CircuitBreaker, CircuitPolicy
-from hybrid_coordinator.backends.models.engine import EnginePolicy, LlamaCppEngine
 from hybrid_coordinator.backends.models.gguf import find_gguf
 from hybrid_coordinator.backends.models.llama_server import LlamaServerModel
-from hybrid_coordinator.backends.models.llamacpp import LlamaCppModel
 from hybrid_coordinator.backends.models.llamacpp_process import Weights
 from hybrid_coordinator.backends.models.openai_chat import OpenAIChatModel
 from hybrid_coordinator.backends.models.pulling import pull_default_model
@@ -28,29 +26,24 @@ from hybrid_coordinator.settings import Settings
 from hybrid_coordinator.wire.openai_chat import COMMON, REASONING
 
 
-def open_models(settings: Settings, clock: Clock) -> Iterator[Model]:
-    """Every model that the settings name: local ones first."""
-    local = settings.local
-    general = local.llama_cpp_base_url or local.lemonade_base_url
-    if general:
-        yield _careful(_llama_server("local", Speciality.GENERAL, general, settings), settings, clock)
-    else:
-        weights = default_model_path(settings)
-        if weights is not None:
-            card = ModelCard("local", Location.LOCAL, context_tokens=local.context_tokens)
-            loaded = Weights(weights, weights.stem, local.context_tokens, threads=local.threads or spare_cores())
-            engine = LlamaCppModel(card, LlamaCppEngine(loaded, clock, EnginePolicy()), _patience(settings))
-            yield RetryingModel(engine, ONCE_MORE)
+def open_other_models(settings: Settings, clock: Clock) -> Iterator[Model]:
+    """The local models for code and for analysis, and the remote ones but OpenAI's."""
     for name, speciality, url in (
-        ("local-coder", Speciality.CODE, local.llama_cpp_code_url),
-        ("local-analysis", Speciality.ANALYSIS, local.llama_cpp_analysis_url),
+        ("local-coder", Speciality.CODE, settings.local.llama_cpp_code_url),
+        ("local-analysis", Speciality.ANALYSIS, settings.local.llama_cpp_analysis_url),
     ):
         if url:
-            yield _careful(_llama_server(name, speciality, url, settings), settings, clock)
-    if local.ollama_base_url:
-        yield _careful(_ollama(settings), settings, clock)
+            yield careful(llama_server(name, speciality, url, settings), settings, clock)
     if settings.routing.hybrid_mode:
-        yield from (_careful(model, settings, clock) for model in _remote_models(settings))
+        yield from (careful(model, settings, clock) for model in _remote_models(settings))
+
+
+def loaded_weights(settings: Settings) -> Weights | None:
+    """What the built-in engine loads; None where there is nothing to load."""
+    path, local = default_model_path(settings), settings.local
+    if path is None:
+        return None
+    return Weights(path, path.stem, local.context_tokens, threads=local.threads or spare_cores())
 
 
 def default_model_path(settings: Settings) -> Path | None:
@@ -71,22 +64,24 @@ def spare_cores() -> int:
     return max(1, (os.cpu_count() or 1) - 1)
 
 
-def _careful(model: Model, settings: Settings, clock: Clock) -> Model:
+def careful(model: Model, settings: Settings, clock: Clock) -> Model:
     """A model on the other side of a wire: asked again when that may help, left alone while it is down."""
     retrying = RetryingModel(model, RetryPolicy(settings.patience.retries))
     return CircuitBreaker(retrying, clock, CircuitPolicy())
 
 
-def _llama_server(name: str, speciality: Speciality, url: str, settings: Settings) -> Model:
+def llama_server(name: str, speciality: Speciality, url: str, settings: Settings) -> Model:
+    """A local model behind a llama.cpp server."""
     card = ModelCard(name, Location.LOCAL, speciality, settings.local.context_tokens)
     client = open_client(trust_env=False)
-    return LlamaServerModel(card, base_url=url, model="", client=client, patience=_patience(settings))
+    return LlamaServerModel(card, base_url=url, model="", client=client, patience=patience_of(settings))
 
 
-def _ollama(settings: Settings) -> Model:
+def ollama(settings: Settings) -> Model:
+    """The model of an Ollama server."""
     local = settings.local
     card = ModelCard("ollama", Location.LOCAL, context_tokens=local.context_tokens)
-    client, patience = open_client(trust_env=False), _patience(settings)
+    client, patience = open_client(trust_env=False), patience_of(settings)
     return OpenAIChatModel(
         card, base_url=local.ollama_base_url, model=local.ollama_model, client=client, patience=patience
     )
@@ -94,7 +89,7 @@ def _ollama(settings: Settings) -> Model:
 
 def _remote_models(settings: Settings) -> Iterator[Model]:
     for vendor in VENDORS:
-        if keyed(settings, vendor):
+        if vendor != "openai" and keyed(settings, vendor):
             yield remote_model(settings, vendor, vendor_model_name(settings, vendor), open_client(trust_env=True))
 
 
@@ -114,7 +109,7 @@ def vendor_model_name(settings: Settings, vendor: str) -> str:
 
 def remote_model(settings: Settings, vendor: str, name: str, client: httpx2.AsyncClient) -> Model:
     """A vendor's model by its name, with the key that is set here. Closing it closes the client."""
-    remote, patience = settings.remote, _patience(settings)
+    remote, patience = settings.remote, patience_of(settings)
     if vendor == "anthropic":
         return AnthropicModel(
             remote_card(name),
@@ -154,6 +149,7 @@ def remote_card(name: str) -> ModelCard:
     )
 
 
-def _patience(settings: Settings) -> Patience:
+def patience_of(settings: Settings) -> Patience:
+    """How long a model is waited for."""
     chosen = settings.patience
     return Patience(chosen.connect_s, chosen.first_word_s, chosen.next_word_s, chosen.whole_answer_s)

@@ -3,11 +3,14 @@
 import logging
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import quote
 
 import anyio
 
+from hybrid_coordinator.app.engines import Engines, open_engines
 from hybrid_coordinator.app.folder import (
     BOOKMARK_FILE,
     CACHE_FILE,
@@ -16,13 +19,14 @@ from hybrid_coordinator.app.folder import (
     KNOWLEDGE_FOLDER,
     LEDGER_FILE,
     ROUTER_FILE,
+    RUNS_FOLDER,
     TELEMETRY_FOLDER,
     name_instance,
     own_folder,
 )
 from hybrid_coordinator.app.house import Backends, House
 from hybrid_coordinator.app.learning import LearningBackends
-from hybrid_coordinator.app.models import open_models
+from hybrid_coordinator.app.training import TrainingBackends
 from hybrid_coordinator.app.vendors import open_desks
 from hybrid_coordinator.backends.cache.sqlite import SqliteCache
 from hybrid_coordinator.backends.clock import SystemClock
@@ -41,11 +45,15 @@ from hybrid_coordinator.backends.telemetry.finding import Whereabouts
 from hybrid_coordinator.backends.telemetry.own_file import OwnTelemetryFile
 from hybrid_coordinator.backends.telemetry.shelf import TelemetryFolders
 from hybrid_coordinator.backends.telemetry.tailing import TailedFiles
+from hybrid_coordinator.backends.trainers.likelihood_file import likelihoods_of
+from hybrid_coordinator.backends.trainers.local import LocalTrainer
+from hybrid_coordinator.backends.trainers.workshop import FolderWorkshop
 from hybrid_coordinator.domain.knowledge import EmbedderIdentity
+from hybrid_coordinator.domain.training import Teaching
 from hybrid_coordinator.errors import BadInput, CoordinatorError
 from hybrid_coordinator.flows.health import Check
 from hybrid_coordinator.logic.telemetry_places import read_places
-from hybrid_coordinator.ports import Embedder, Knowledge
+from hybrid_coordinator.ports import Clock, Embedder, Knowledge, Runs, Trainer
 from hybrid_coordinator.settings import Settings
 
 MOST_FILED = 512
@@ -74,6 +82,7 @@ async def open_house(settings: Settings, *, keep_up: bool = False) -> AsyncItera
                     group.start_soon(house.history.keep_tidy)
                     group.start_soon(house.shadows.keep_up)
                     group.start_soon(house.lessons.keep_up)
+                    group.start_soon(house.training.keep_up)
                     if settings.pace.enabled:
                         group.start_soon(house.daemon.keep_up)
                 else:
@@ -83,6 +92,7 @@ async def open_house(settings: Settings, *, keep_up: bool = False) -> AsyncItera
                 finally:
                     group.cancel_scope.cancel()
                     with anyio.CancelScope(shield=True):
+                        await house.training.aclose()
                         await _file_the_rest(house)
 
 
@@ -113,8 +123,8 @@ async def open_backends(settings: Settings, folder: Path, stack: AsyncExitStack)
     stack.push_async_callback(embedder.aclose)
     knowledge = await _open_knowledge(settings, folder, embedder)
     stack.push_async_callback(knowledge.aclose)
-    models = {model.card.name: model for model in open_models(settings, clock)}
-    for model in models.values():
+    engines = open_engines(settings, clock)
+    for model in engines.models.values():
         stack.push_async_callback(model.aclose)
     cache = await SqliteCache.open(folder / CACHE_FILE, embedder.identity)
     stack.push_async_callback(cache.aclose)
@@ -126,11 +136,12 @@ async def open_backends(settings: Settings, folder: Path, stack: AsyncExitStack)
         lessons=FileKeepsake(folder / ROUTER_FILE),
         experience=FileKeepsake(folder / EXPERIENCE_FILE),
         learning=await _learning_backends(settings, folder, records, stack),
-        models=models,
+        models=engines.models,
         desks=open_desks(settings, stack),
         files=LocalFiles(),
         clock=clock,
         neighbours=_open_neighbours(settings),
+        training=_training_backends(settings, folder, records.runs, engines, clock),
         instance=name_instance(folder),
     )
 
@@ -155,6 +166,26 @@ async def _learning_backends(
         bookmark=FileKeepsake(folder / BOOKMARK_FILE),
         datasets=datasets,
     )
+
+
+def _training_backends(
+    settings: Settings, folder: Path, runs: Runs, engines: Engines, clock: Clock
+) -> TrainingBackends:
+    workshop = FolderWorkshop(folder / RUNS_FOLDER)
+    trainers: dict[Teaching, Trainer] = {Teaching.LORA: LocalTrainer(workshop, threads=settings.training.threads)}
+    if settings.routing.hybrid_mode and settings.remote.openai_api_key and find_spec("openai"):
+        from openai import AsyncOpenAI  # an extra
+
+        from hybrid_coordinator.backends.trainers.openai import OpenAITrainer
+
+        client = AsyncOpenAI(
+            api_key=settings.remote.openai_api_key.reveal,
+            base_url=settings.remote.openai_url,
+            http_client=open_client(trust_env=True),
+        )
+        trainers[Teaching.OPENAI] = OpenAITrainer(client, workshop, clock)
+    likelihoods = partial(likelihoods_of, workshop)
+    return TrainingBackends(runs, workshop, trainers, engines.versioned, engines.hosts, likelihoods)
 
 
 async def _finish_export(datasets: JsonlDataset) -> None:

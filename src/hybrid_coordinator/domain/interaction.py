@@ -11,6 +11,9 @@ from hybrid_coordinator.domain.trust import Origin
 REJECTED_TAG = "rejected"
 """Of a local answer that was not trusted: its parent replaced it."""
 
+HUNG_UP = "the caller hung up before the answer was whole"
+"""The failure of an answer that its asker did not wait for: it says nothing of the model."""
+
 UNRECORDED_TAG = "no-record"
 """Of an interaction of which only the costs are kept."""
 

@@ -1,11 +1,11 @@
 """What days came to, how what was learned is kept and served, and what learning costs an answer."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 
 from hybrid_coordinator.domain.interaction import AgentType
 from hybrid_coordinator.domain.knowledge import Collection
-from hybrid_coordinator.domain.learning import Stage
+from hybrid_coordinator.domain.learning import Arm, Stage
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +68,24 @@ class Stored:
     taught_by: AgentType | None
     items: int
     bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Fared:
+    """How the answers of a model fared.
+
+    The units of `arm` are sessions, each with the mean credit of its answers that have one (an interaction without a
+    session is its own): 1 for a success, 0.5 for a partial one, 0 for a failure, a bad word, an answer that our own
+    checks rejected, and one that broke off. `interactions` counts all answers, also those of which nobody said what
+    became of them; `rejected` and `failed` (broken off, but not by the asker) are among them. `first_token_ms` is the
+    mean over those that came to a first word; None of nothing.
+    """
+
+    arm: Arm = field(default_factory=Arm)
+    interactions: int = 0
+    rejected: int = 0
+    failed: int = 0
+    first_token_ms: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -115,7 +115,8 @@ class Prompt:
     """What one model is sent. `turns` ends with the user, or with the results of tools.
 
     `forced_tool` names the one tool that must be called. `schema` is the JSON Schema that the answer must follow; an
-    empty one asks for any JSON object, None for prose. A `temperature` of None is the model's own.
+    empty one asks for any JSON object, None for prose. A `temperature` of None is the model's own. `session` says whose
+    conversation it is, so that all of it goes to the same version of a model; no model is told.
     """
 
     turns: tuple[Turn, ...]
@@ -128,6 +129,7 @@ class Prompt:
     tool_choice: ToolChoice = ToolChoice.AUTO
     forced_tool: str = ""
     schema: Mapping[str, Any] | None = None
+    session: str = ""
 
     @property
     def asked_at(self) -> int:

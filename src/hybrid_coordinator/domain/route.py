@@ -24,7 +24,8 @@ class Location(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ModelCard:
-    """What the coordinator knows of a model. Prices are micro-dollars per million tokens (0 when local)."""
+    """What the coordinator knows of a model. Prices are micro-dollars per million tokens (0 when local). `version` is
+    what it answers as, where versions of it are trained here."""
 
     name: str
     location: Location
@@ -32,6 +33,7 @@ class ModelCard:
     context_tokens: int = 8192
     input_price: int = 0
     output_price: int = 0
+    version: str = ""
 
     def cost(self, input_tokens: int, output_tokens: int) -> int:
         """Micro-dollars for that many tokens, rounded up, so that no use is ever free by rounding."""

@@ -26,6 +26,8 @@ from hybrid_coordinator.faces.metrics import CONTENT_TYPE, render_metrics
 from hybrid_coordinator.faces.openapi import openapi_document, openapi_page
 from hybrid_coordinator.faces.operation import Operation, parse_fields, parse_request
 from hybrid_coordinator.faces.operations import OPERATIONS, health, query_of
+from hybrid_coordinator.faces.training_operations import measure, train
+from hybrid_coordinator.faces.training_shapes import TrainRequest, VersionRequest
 
 NDJSON = "application/x-ndjson"
 
@@ -58,6 +60,8 @@ class Api:
             *(Route(path, self._alias(name), methods=["POST"]) for path, name in ALIASES.items()),
             Route("/api/learn", self.learn, methods=["POST"]),
             Route("/api/fill_gap", self.fill_gap, methods=["POST"]),
+            Route("/api/train", self.train, methods=["POST"]),
+            Route("/api/measure", self.measure, methods=["POST"]),
             Route("/api/index", self.index, methods=["POST"]),
             Route("/api/import", self.import_answers, methods=["POST"]),
             Route("/api/{operation}", self.call, methods=["GET", "POST"]),
@@ -99,6 +103,16 @@ class Api:
         """Fill a gap; the progress comes as one JSON object a line."""
         parsed = parse_fields(FillRequest, "fill_gap", await _read_json(request))
         return StreamingResponse(_lines(encode_filling(fill(self._house, parsed))), media_type=NDJSON)
+
+    async def train(self, request: Request) -> Response:
+        """Train to the decision; the progress comes as one JSON object a line. A run goes on without its listener."""
+        parsed = parse_fields(TrainRequest, "train", await _read_json(request))
+        return StreamingResponse(_lines(train(self._house, parsed)), media_type=NDJSON)
+
+    async def measure(self, request: Request) -> Response:
+        """Measure a version to the decision; the progress comes as one JSON object a line."""
+        parsed = parse_fields(VersionRequest, "measure", await _read_json(request))
+        return StreamingResponse(_lines(measure(self._house, parsed)), media_type=NDJSON)
 
     def _alias(self, name: str) -> Callable[[Request], Awaitable[Response]]:
         operation = OPERATIONS[name]

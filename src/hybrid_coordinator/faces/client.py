@@ -19,6 +19,8 @@ from hybrid_coordinator.faces.learning_operations import encode_learning, learn
 from hybrid_coordinator.faces.learning_shapes import LearningProcessRequest
 from hybrid_coordinator.faces.operation import parse_fields, parse_request
 from hybrid_coordinator.faces.operations import OPERATIONS, query_of
+from hybrid_coordinator.faces.training_operations import measure, train
+from hybrid_coordinator.faces.training_shapes import TrainRequest, VersionRequest
 from hybrid_coordinator.settings import Settings
 
 PROBE_S = 2.0
@@ -45,6 +47,12 @@ class Client(Protocol):
 
     def fill_gap(self, fields: dict[str, Any]) -> AsyncGenerator[dict[str, Any], None]:
         """The events of filling a gap."""
+
+    def train(self, fields: dict[str, Any]) -> AsyncGenerator[dict[str, Any], None]:
+        """The events of a training run, to the decision."""
+
+    def measure_version(self, fields: dict[str, Any]) -> AsyncGenerator[dict[str, Any], None]:
+        """The events of a measurement, to the decision."""
 
 
 class HouseClient:
@@ -77,6 +85,12 @@ class HouseClient:
     def fill_gap(self, fields: dict[str, Any]) -> AsyncGenerator[dict[str, Any], None]:
         return encode_filling(fill(self._house, parse_fields(FillRequest, "fill_gap", fields)))
 
+    def train(self, fields: dict[str, Any]) -> AsyncGenerator[dict[str, Any], None]:
+        return train(self._house, parse_fields(TrainRequest, "train", fields))
+
+    def measure_version(self, fields: dict[str, Any]) -> AsyncGenerator[dict[str, Any], None]:
+        return measure(self._house, parse_fields(VersionRequest, "measure", fields))
+
 
 class ServerClient:
     """Asks a running server."""
@@ -105,6 +119,12 @@ class ServerClient:
 
     def fill_gap(self, fields: dict[str, Any]) -> AsyncGenerator[dict[str, Any], None]:
         return self._stream("/api/fill_gap", fields)
+
+    def train(self, fields: dict[str, Any]) -> AsyncGenerator[dict[str, Any], None]:
+        return self._stream("/api/train", fields)
+
+    def measure_version(self, fields: dict[str, Any]) -> AsyncGenerator[dict[str, Any], None]:
+        return self._stream("/api/measure", fields)
 
     async def _stream(self, path: str, fields: dict[str, Any]) -> AsyncGenerator[dict[str, Any], None]:
         headers = JSON | {"Accept": "application/x-ndjson"}

@@ -15,6 +15,7 @@ from hybrid_coordinator.faces.learned_operations import LEARNED_OPERATIONS
 from hybrid_coordinator.faces.learning_operations import LEARNING_OPERATIONS
 from hybrid_coordinator.faces.operation import Operation
 from hybrid_coordinator.faces.report_operations import REPORT_OPERATIONS
+from hybrid_coordinator.faces.training_operations import TRAINING_OPERATIONS
 from hybrid_coordinator.flows.feedback import Track
 from hybrid_coordinator.flows.search import RoutedQuery, check_limit
 from hybrid_coordinator.flows.teaching import Lesson
@@ -182,6 +183,7 @@ async def models(house: House, _request: shapes.ModelsRequest) -> shapes.ModelsR
         listed.append(
             shapes.ModelResult(
                 name=name,
+                version=card.version,
                 location=card.location.value,
                 speciality=card.speciality.value,
                 context_tokens=card.context_tokens,
@@ -372,6 +374,7 @@ OPERATIONS: dict[str, Operation] = {
         *GAP_OPERATIONS,
         *LEARNED_OPERATIONS,
         *LEARNING_OPERATIONS,
+        *TRAINING_OPERATIONS,
         Operation(
             "tidy",
             "Build search indexes and reclaim space. May take a minute after much was added; searches go on meanwhile.",

@@ -438,6 +438,7 @@ class BrowseResult(Result):
 
 class ModelResult(Result):
     name: str
+    version: str = Field(description="What it answers as, where versions of it are trained here; else empty.")
     location: str
     speciality: str
     context_tokens: int

@@ -114,7 +114,7 @@ class Bookkeeper:
         record = replace(
             record,
             agent_type=_agent(account),
-            model_used=_name_model(account),
+            model_used=_name_model(account.finished, account.card),
             first_token_ms=None if account.first_word is None else _ms(account.first_word - account.started),
             failure=account.failure,
             cache=account.decision.cache_use,
@@ -127,7 +127,7 @@ class Bookkeeper:
         record = self._begin(account, discarded.id, said.text, said.calls, said.finished.usage)
         return replace(
             record,
-            model_used=discarded.card.name,
+            model_used=_name_model(said.finished, discarded.card),
             parent_id=account.id,
             tags=(*record.tags, REJECTED_TAG),
             failure=f"not trusted: {discarded.why}",
@@ -194,11 +194,11 @@ def _with_calls(text: str, calls: Iterable[ToolCall]) -> str:
     return "\n".join(part for part in (text, *(f"[{call.name}({call.arguments})]" for call in calls)) if part)
 
 
-def _name_model(account: Account) -> str:
+def _name_model(finished: Finished | None, card: ModelCard | None) -> str:
     """The name the model gave itself, else the one it goes by here."""
-    if account.finished and account.finished.model:
-        return account.finished.model
-    return account.card.name if account.card else ""
+    if finished and finished.model:
+        return finished.model
+    return card.name if card else ""
 
 
 def _ms(seconds: float) -> int:

@@ -15,7 +15,7 @@ from hybrid_coordinator.domain.answer import (
     Rejected,
     Routed,
 )
-from hybrid_coordinator.domain.interaction import Interaction
+from hybrid_coordinator.domain.interaction import HUNG_UP, Interaction
 from hybrid_coordinator.domain.query import Completion, Delta, Finished, Prompt, Query, Role, Turn
 from hybrid_coordinator.domain.route import Location
 from hybrid_coordinator.domain.trust import Origin
@@ -24,7 +24,6 @@ from hybrid_coordinator.flows.account import Account, Discarded, Told
 from hybrid_coordinator.flows.closing import Closer
 from hybrid_coordinator.flows.deciding import Decider
 from hybrid_coordinator.flows.digesting import Digest, Digester, listen
-from hybrid_coordinator.flows.recording import HUNG_UP
 from hybrid_coordinator.flows.stopwatch import WITHHOLDING, Stopwatch
 from hybrid_coordinator.flows.traffic import Traffic
 from hybrid_coordinator.logic.cached_answers import from_cached
@@ -203,9 +202,12 @@ class Answerer:
 
     def _prompt(self, account: Account, reader: Location) -> Prompt:
         account.ground(grounding := self._ground(account, reader))
-        if account.query.conversation is not None:
-            return weave(account.query.conversation, grounding)
-        return question_prompt(account.query, grounding, self._policy.grounding, account.digest.text)
+        conversation, policy = account.query.conversation, self._policy.grounding
+        if conversation is not None:
+            prompt = weave(conversation, grounding)
+        else:
+            prompt = question_prompt(account.query, grounding, policy, account.digest.text)
+        return replace(prompt, session=account.query.session_id or account.id)
 
     def _ground(self, account: Account, reader: Location) -> Grounding:
         """What is put before the question; now and then by chance one thing less, but never in the hold-out, which is

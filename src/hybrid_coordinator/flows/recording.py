@@ -7,8 +7,6 @@ from hybrid_coordinator.flows.budgets import Budgets
 from hybrid_coordinator.flows.history import History
 from hybrid_coordinator.ports import Ledger
 
-HUNG_UP = "the caller hung up before the answer was whole"
-
 
 class Recorder:
     """The one way by which an answer gets into the ledger."""

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import anyio
 
 from hybrid_coordinator.domain.gateway import WireCall
-from hybrid_coordinator.domain.interaction import AgentType, Interaction
+from hybrid_coordinator.domain.interaction import HUNG_UP, AgentType, Interaction
 from hybrid_coordinator.domain.query import Usage
 from hybrid_coordinator.errors import CoordinatorError, ModelUnavailable
-from hybrid_coordinator.flows.recording import HUNG_UP, Recorder
+from hybrid_coordinator.flows.recording import Recorder
 from hybrid_coordinator.logic.pricing import price_usage
 from hybrid_coordinator.logic.provenance import relayed_origin
 from hybrid_coordinator.logic.redaction import redact

@@ -20,11 +20,17 @@ class Traffic:
         self._waiting = 0
         self._last = float("-inf")
         self._giving_way: set[anyio.CancelScope] = set()
+        self._rush = anyio.Event()
 
     @property
     def busy(self) -> bool:
         """Whether somebody is waiting now."""
         return self._waiting > 0
+
+    @property
+    def quiet_s(self) -> float:
+        """For how long nobody has waited; without end before anybody did."""
+        return 0.0 if self.busy else anyio.current_time() - self._last
 
     @contextmanager
     def answering(self) -> Iterator[None]:
@@ -32,17 +38,24 @@ class Traffic:
         self._waiting += 1
         for scope in self._giving_way:
             scope.cancel()
+        self._rush.set()
         try:
             yield
         finally:
             self._waiting -= 1
             self._last = anyio.current_time()
 
+    async def rush(self) -> None:
+        """Wait until somebody waits for an answer: at once while somebody does."""
+        if not self.busy:
+            self._rush = anyio.Event() if self._rush.is_set() else self._rush
+            await self._rush.wait()
+
     async def calm(self, quiet_s: float, patience_s: float) -> None:
         """Wait until nobody has been answered for `quiet_s`, at most for `patience_s`."""
         with anyio.move_on_after(patience_s):
             while True:
-                left = quiet_s if self.busy else self._last + quiet_s - anyio.current_time()
+                left = quiet_s - self.quiet_s
                 if left <= 0:
                     return
                 await anyio.sleep(left)

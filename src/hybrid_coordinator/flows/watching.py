@@ -40,6 +40,9 @@ class WatchedKnowledge:
     async def get(self, ids: Sequence[str]) -> list[Passage]:
         return await self._knowledge.get(ids)
 
+    async def vectors(self, ids: Sequence[str]) -> Mapping[str, Vector]:
+        return await self._knowledge.vectors(ids)
+
     async def amend(self, changes: Mapping[str, Payload]) -> None:
         await self._knowledge.amend(changes)
 

@@ -105,3 +105,5 @@ PAUSE = Kind("a number of seconds from 0 to 86400", _within(0.0, 86_400.0, float
 SPAN = Kind("a number of days from 0.01 to 36500", _within(0.01, 36_500.0, float))
 BYTES = Kind("a whole number of bytes", _within(0, 10**15, int))
 RATE = Kind("a number from 0.0001 to 0.5", _within(0.0001, 0.5, float))
+LOAD = Kind("a number from 0.01 to 1000", _within(0.01, 1000.0, float))
+MINUTES = Kind("a number of minutes from 0.1 to 100000", _within(0.1, 100_000.0, float))

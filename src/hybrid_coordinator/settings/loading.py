@@ -10,8 +10,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from hybrid_coordinator.errors import SettingError
+from hybrid_coordinator.domain.training import Teaching
+from hybrid_coordinator.errors import BadInput, SettingError
 from hybrid_coordinator.logic.experiments import parse_variants
+from hybrid_coordinator.logic.finetune_schedule import check_schedule
+from hybrid_coordinator.logic.teaching_backends import read_model_backend
 from hybrid_coordinator.logic.telemetry_places import read_places
 from hybrid_coordinator.settings.kinds import NAMED_SECRETS, REDIS, SECRET, URL
 from hybrid_coordinator.settings.row import Setting
@@ -116,8 +119,7 @@ def _check_together(settings: Settings) -> None:
     weights = [getattr(scoring, item.name) for item in fields(scoring) if item.name.endswith("_weight")]
     if abs(sum(weights) - 1.0) > 1e-6:
         raise SettingError(f"the HYBRID_WEIGHT_* settings sum to {sum(weights):.3f}; they must sum to 1")
-    if settings.learning.auto_finetune:
-        raise SettingError("AUTO_FINETUNE_ENABLED='true' cannot be honoured: training is not part of this release")
+    _check_finetuning(settings)
     if settings.server.api_keys and not settings.server.api_key:
         raise SettingError("HYBRID_API_KEYS lets others in by key; set HYBRID_API_KEY too, which is the owner's")
     if not is_loopback(settings.server.host) and not settings.server.api_key:
@@ -129,6 +131,20 @@ def _check_together(settings: Settings) -> None:
     parse_variants(settings.learning.variants, settings.grounding)
     if not settings.routing.hybrid_mode:
         _refuse_far_servers(settings)
+
+
+def _check_finetuning(settings: Settings) -> None:
+    check_schedule(settings.finetune.schedule)
+    try:
+        teaching = read_model_backend(settings.finetune.model_backend)
+    except BadInput as error:
+        raise SettingError(f"AUTO_FINETUNE_MODEL_BACKEND: {error}") from error
+    if teaching is not Teaching.OPENAI or not settings.finetune.enabled:
+        return
+    if not settings.routing.hybrid_mode:
+        raise SettingError("AUTO_FINETUNE_MODEL_BACKEND=openai sends rows away; HYBRID_MODE_ENABLED=false forbids it")
+    if not settings.remote.openai_api_key:
+        raise SettingError("AUTO_FINETUNE_MODEL_BACKEND=openai needs OPENAI_API_KEY; set it, or let llama-cpp train")
 
 
 def _refuse_far_servers(settings: Settings) -> None:

@@ -23,6 +23,7 @@ from hybrid_coordinator.settings.kinds import (
 )
 from hybrid_coordinator.settings.learning_table import LEARNING_TABLE
 from hybrid_coordinator.settings.row import Setting
+from hybrid_coordinator.settings.training_table import TRAINING_TABLE
 
 GENERAL_TABLE: tuple[Setting, ...] = (
     Setting("HYBRID_MODE_ENABLED", "routing.hybrid_mode", BOOL, "May questions go to remote models? With false nothing leaves this machine, and every server set must be on it."),
@@ -53,7 +54,6 @@ GENERAL_TABLE: tuple[Setting, ...] = (
     Setting("HYBRID_WEIGHT_COMPLEXITY", "scoring.complexity_weight", UNIT, "Weight of the answer's complexity in the value score."),
     Setting("HYBRID_WEIGHT_NOVELTY", "scoring.novelty_weight", UNIT, "Weight of the answer's novelty in the value score."),
     Setting("PATTERN_EXTRACTION_ENABLED", "learning.pattern_extraction", BOOL, "Are patterns extracted from interactions of high value?"),
-    Setting("AUTO_FINETUNE_ENABLED", "learning.auto_finetune", BOOL, "Is the local model trained by itself? Training is not part of this release, so true is refused."),
     Setting("FINETUNE_DATA_PATH", "learning.finetune_data_path", PATH, "Where the fine-tuning dataset is written."),
     Setting("HYBRID_HOST", "server.host", TEXT, "The address the server listens on."),
     Setting("HYBRID_PORT", "server.port", PORT, "The port the server listens on."),
@@ -116,4 +116,4 @@ GENERAL_TABLE: tuple[Setting, ...] = (
     Setting("HYBRID_RETRIES", "patience.retries", COUNT_OR_ZERO, "How often a model is asked again when it fails before its first word."),
 )  # fmt: skip
 
-TABLE = (*GENERAL_TABLE, *LEARNING_TABLE)
+TABLE = (*GENERAL_TABLE, *LEARNING_TABLE, *TRAINING_TABLE)

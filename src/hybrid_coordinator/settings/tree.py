@@ -6,13 +6,18 @@ from pathlib import Path
 
 from hybrid_coordinator.flows.caching import CachePolicy
 from hybrid_coordinator.logic.budgets import BudgetPolicy
+from hybrid_coordinator.logic.canary import CanaryPolicy
 from hybrid_coordinator.logic.corroboration import CorroborationPolicy
 from hybrid_coordinator.logic.dataset_card import DatasetPolicy
 from hybrid_coordinator.logic.decay import DecayPolicy
+from hybrid_coordinator.logic.exam_items import ExamPolicy
 from hybrid_coordinator.logic.extraction_policy import ExtractionPolicy
+from hybrid_coordinator.logic.finetune_policy import FinetunePolicy
 from hybrid_coordinator.logic.grounding import GroundingPolicy
+from hybrid_coordinator.logic.held_out import HeldOutPolicy
 from hybrid_coordinator.logic.learning_pace import LearningPace
 from hybrid_coordinator.logic.merging import MergePolicy
+from hybrid_coordinator.logic.promotion import PromotionPolicy
 from hybrid_coordinator.logic.provenance import ProvenancePolicy
 from hybrid_coordinator.logic.retention import RetentionPolicy
 from hybrid_coordinator.logic.router_trust import LearningPolicy
@@ -142,9 +147,21 @@ class LearningSettings:
     """What is learned from outcomes."""
 
     pattern_extraction: bool = True
-    auto_finetune: bool = False
     variants: str = ""
     finetune_data_path: Path = Path("~/.local/share/nixos-ai-stack/fine-tuning/dataset.jsonl")
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingSettings:
+    """How models are trained and put to use. `recipe` is a TOML file, `base` weights (a GGUF file or a Hugging Face
+    folder) where the server's own are not to be found, `deploy_hook` a command, `judge` the name of a model."""
+
+    recipe: str = ""
+    base: str = ""
+    threads: int = 0
+    deploy_hook: str = ""
+    judge: str = ""
+    retriever: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +190,12 @@ class Settings:
     corroboration: CorroborationPolicy = field(default_factory=CorroborationPolicy)
     silence: SilencePolicy = field(default_factory=SilencePolicy)
     dataset: DatasetPolicy = field(default_factory=DatasetPolicy)
+    finetune: FinetunePolicy = field(default_factory=FinetunePolicy)
+    training: TrainingSettings = field(default_factory=TrainingSettings)
+    held_out: HeldOutPolicy = field(default_factory=HeldOutPolicy)
+    exam: ExamPolicy = field(default_factory=ExamPolicy)
+    promotion: PromotionPolicy = field(default_factory=PromotionPolicy)
+    canary: CanaryPolicy = field(default_factory=CanaryPolicy)
     storage: StorageSettings = field(default_factory=StorageSettings)
     embedder: EmbedderSettings = field(default_factory=EmbedderSettings)
     local: LocalSettings = field(default_factory=LocalSettings)

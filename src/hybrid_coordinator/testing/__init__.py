@@ -6,12 +6,16 @@ from hybrid_coordinator.testing.catalog import MemoryCatalog
 from hybrid_coordinator.testing.clock import ManualClock
 from hybrid_coordinator.testing.embedder import HashEmbedder
 from hybrid_coordinator.testing.event_log import MemoryEventLog
+from hybrid_coordinator.testing.host import ScriptedHost
 from hybrid_coordinator.testing.knowledge import MemoryKnowledge
 from hybrid_coordinator.testing.ledger import MemoryLedger
 from hybrid_coordinator.testing.model import Script, ScriptedModel
+from hybrid_coordinator.testing.runs import MemoryRuns
+from hybrid_coordinator.testing.training import InstantTrainer, MemoryWorkshop
 
 __all__ = [
     "HashEmbedder",
+    "InstantTrainer",
     "ManualClock",
     "MemoryAgenda",
     "MemoryAnnals",
@@ -19,6 +23,9 @@ __all__ = [
     "MemoryEventLog",
     "MemoryKnowledge",
     "MemoryLedger",
+    "MemoryRuns",
+    "MemoryWorkshop",
     "Script",
+    "ScriptedHost",
     "ScriptedModel",
 ]

@@ -53,6 +53,9 @@ class MemoryKnowledge:
     async def get(self, ids: Sequence[str]) -> list[Passage]:
         return [self._stored[id][0] for id in ids if id in self._stored]
 
+    async def vectors(self, ids: Sequence[str]) -> Mapping[str, Vector]:
+        return {id: self._stored[id][1] for id in ids if id in self._stored}
+
     async def amend(self, changes: Mapping[str, Payload]) -> None:
         for id, fields in changes.items():
             if id in self._stored:

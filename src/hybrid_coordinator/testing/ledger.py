@@ -19,13 +19,14 @@ from hybrid_coordinator.domain.interaction import (
 )
 from hybrid_coordinator.domain.knowledge import Source
 from hybrid_coordinator.domain.learning import Injection, Uses
-from hybrid_coordinator.domain.measures import Day, Served
+from hybrid_coordinator.domain.measures import Day, Fared, Served
 from hybrid_coordinator.errors import NotFound, RefusedStatement
 from hybrid_coordinator.logic.auditing import ArmSums
 from hybrid_coordinator.logic.question_key import question_key
 from hybrid_coordinator.ports import EvidenceRecord, PassageRecord, Table
 from hybrid_coordinator.testing.catalog import MemoryCatalog
 from hybrid_coordinator.testing.credits import Credits
+from hybrid_coordinator.testing.faring import sum_fared
 from hybrid_coordinator.testing.measuring import count_bands, sum_days, sum_served
 from hybrid_coordinator.testing.sums import sum_arm, total_up
 
@@ -174,6 +175,9 @@ class MemoryLedger:
     def _since(self, since: datetime | None) -> list[Interaction]:
         return [one for one in self._interactions.values() if since is None or one.created_at >= since]
 
+    async def credited(self, interaction_ids: Sequence[str]) -> Mapping[str, Mapping[str, float]]:
+        return {id: given for id in interaction_ids if (given := self._credits.given(id))}
+
     async def prefer(self, pair: PreferencePair) -> None:
         self._preferences.setdefault(pair.id, pair)
 
@@ -208,6 +212,10 @@ class MemoryLedger:
             and (since is None or one.created_at >= since)
         ]
         return {holdout: sum_arm(one for one in routed if one.holdout is holdout) for holdout in (False, True)}
+
+    async def fared(self, models: Sequence[str], since: datetime) -> Mapping[str, Fared]:
+        kept = [one for one in self._since(since) if one.id not in self._excluded]
+        return {model: sum_fared(one for one in kept if one.model_used == model) for model in models}
 
     async def source(self, root: str, path: str) -> Source | None:
         return self._sources.get((root, path))

@@ -10,10 +10,9 @@ import pytest
 
 from bench.gateway_answers import TEXT, WIRES
 from hybrid_coordinator.domain.gateway import WireCall
-from hybrid_coordinator.domain.interaction import UNRECORDED_TAG, AgentType, Interaction
+from hybrid_coordinator.domain.interaction import HUNG_UP, UNRECORDED_TAG, AgentType, Interaction
 from hybrid_coordinator.domain.query import Wishes
 from hybrid_coordinator.errors import ModelUnavailable
-from hybrid_coordinator.flows.recording import HUNG_UP
 from hybrid_coordinator.flows.relay import CUT_SHORT, RelayPolicy
 from hybrid_coordinator.flows.switchboard import VendorDesk
 from hybrid_coordinator.ports import WireReply

@@ -3,6 +3,7 @@
 from contextlib import aclosing
 
 import anyio
+import anyio.lowlevel
 import pytest
 
 from hybrid_coordinator.domain.query import Finished, Prompt, Role, Turn
@@ -67,3 +68,38 @@ async def test_calm_is_not_waited_for_for_ever() -> None:
         await traffic.calm(quiet_s=60.0, patience_s=0.01)
 
         assert traffic.busy
+
+
+async def test_a_rush_is_told_at_once_and_each_time() -> None:
+    traffic, told = Traffic(), []
+
+    async def watch() -> None:
+        for turn in range(2):
+            await traffic.rush()
+            told.append(turn)
+            await traffic.calm(quiet_s=0.001, patience_s=5.0)
+
+    with anyio.fail_after(5):
+        async with anyio.create_task_group() as group:
+            group.start_soon(watch)
+            await anyio.wait_all_tasks_blocked()
+            assert told == []
+            with traffic.answering():
+                await anyio.wait_all_tasks_blocked()
+                assert told == [0]
+            while traffic.quiet_s < 0.01:
+                await anyio.lowlevel.checkpoint()
+            await anyio.wait_all_tasks_blocked()
+            with traffic.answering():
+                await anyio.wait_all_tasks_blocked()
+
+    assert told == [0, 1]
+
+
+async def test_nobody_has_ever_asked_is_the_longest_quiet_and_a_question_ends_it() -> None:
+    traffic = Traffic()
+
+    assert traffic.quiet_s == float("inf")
+    with traffic.answering():
+        assert traffic.quiet_s == 0.0
+    assert traffic.quiet_s < 60.0

@@ -11,9 +11,10 @@ from anyio import CancelScope
 from filelock import FileLock, Timeout
 
 from hybrid_coordinator.backends.datasets.draft import Workshop
+from hybrid_coordinator.backends.datasets.reading import read_part
 from hybrid_coordinator.backends.datasets.switching import Layout, clear, switch
 from hybrid_coordinator.domain.knowledge import Payload
-from hybrid_coordinator.errors import BadInput, Conflict, Damaged, StorageFull
+from hybrid_coordinator.errors import BadInput, Conflict, Damaged, NotFound, StorageFull
 
 
 class JsonlDataset:
@@ -38,6 +39,9 @@ class JsonlDataset:
 
     async def card(self) -> Payload | None:
         return await anyio.to_thread.run_sync(self._card)
+
+    async def rows(self, part: str) -> list[Payload]:
+        return await anyio.to_thread.run_sync(self._rows, part)
 
     def _begin(self) -> FileLock:
         with translated(self._layout):
@@ -75,6 +79,16 @@ class JsonlDataset:
                 return card
             case _:
                 raise self._damaged()
+
+    def _rows(self, part: str) -> list[Payload]:
+        """Under the lock: or else a part could be of one dataset, and its card of the one before."""
+        if (card := self._card()) is None:
+            raise NotFound(f"there is no dataset {str(self._layout.path)!r} yet; export it first")
+        lock = self._begin()
+        try:
+            return read_part(self._layout.part(part), self._card() or card)
+        finally:
+            lock.release()
 
     def _end_broken_switch(self) -> None:
         if self._layout.made.exists():

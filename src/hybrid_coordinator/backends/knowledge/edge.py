@@ -103,6 +103,9 @@ class EdgeKnowledge:
     async def get(self, ids: Sequence[str]) -> list[Passage]:
         return await to_thread.run_sync(self._get, ids)
 
+    async def vectors(self, ids: Sequence[str]) -> Mapping[str, Vector]:
+        return await to_thread.run_sync(self._vectors, ids)
+
     async def amend(self, changes: Mapping[str, Payload]) -> None:
         async with self._writing:
             await to_thread.run_sync(self._amend, changes)
@@ -161,6 +164,13 @@ class EdgeKnowledge:
             for point, payload in shard.payloads(points.values()).items()
         }
         return [found[point] for point in points.values() if point in found]
+
+    def _vectors(self, ids: Sequence[str]) -> dict[str, Vector]:
+        points = {passage_id: point_id(passage_id) for passage_id in ids}
+        found = {
+            point: vector for shard in self._shards.values() for point, vector in shard.vectors(points.values()).items()
+        }
+        return {passage_id: found[point] for passage_id, point in points.items() if point in found}
 
     def _amend(self, changes: Mapping[str, Payload]) -> None:
         merges = {point_id(passage_id): amended_payload(change) for passage_id, change in changes.items()}

@@ -115,6 +115,16 @@ class QdrantServerKnowledge:
         }
         return [found[point] for point in points if point in found]
 
+    async def vectors(self, ids: Sequence[str]) -> Mapping[str, Vector]:
+        points = {passage_id: point_id(passage_id) for passage_id in ids}
+        found: dict[Any, Vector] = {}
+        for collection in Collection:
+            with server_errors():
+                wanted = list(points.values())
+                records = await self._client.retrieve(collection, wanted, with_payload=False, with_vectors=[DENSE])
+            found |= _dense(records)
+        return {passage_id: found[point] for passage_id, point in points.items() if point in found}
+
     async def amend(self, changes: Mapping[str, Payload]) -> None:
         merges = {point_id(passage_id): amended_payload(change) for passage_id, change in changes.items()}
         there = await self._payloads(_everywhere(merges), list(USAGE_FIELDS))
@@ -297,3 +307,7 @@ def _payloads(records: Iterable[Any]) -> dict[int, dict[str, Any]]:
 
 def _scores(points: Iterable[Any]) -> dict[int, float]:
     return {point.id: point.score for point in points}
+
+
+def _dense(records: Iterable[Any]) -> dict[Any, Vector]:
+    return {record.id: record.vector[DENSE] for record in records}

@@ -128,6 +128,10 @@ class Shard:
         fields = PayloadSelector.Include(list(USAGE_FIELDS))
         return _payloads(self._retrieve(points, payload=fields))
 
+    def vectors(self, points: Iterable[int]) -> dict[int, Vector]:
+        """The dense vectors of those points that are here."""
+        return {record.id: record.vector[DENSE] for record in self._retrieve(points, payload=False, vectors=True)}
+
     def page(self, start: int, limit: int) -> dict[int, dict[str, Any]]:
         """Points from `start` on, by ascending id, with their payloads."""
         request = ScrollRequest(offset=start, limit=limit, with_payload=True, with_vector=False)

@@ -9,9 +9,16 @@ import anyio.to_thread
 from sqlalchemy import Connection, Row, Select, bindparam, delete, func, insert, select, update
 
 from hybrid_coordinator.backends.ledger.canonical import canonical
-from hybrid_coordinator.backends.ledger.chain import change_rows, first_broken, to_logged
+from hybrid_coordinator.backends.ledger.chain import chain_end, first_broken, link
 from hybrid_coordinator.backends.ledger.database import Database, Kept, in_parts, take_turns
-from hybrid_coordinator.backends.ledger.learned_rows import digest, learned_values, to_json, to_learned
+from hybrid_coordinator.backends.ledger.learned_rows import (
+    change_values,
+    digest,
+    learned_values,
+    to_json,
+    to_learned,
+    to_logged,
+)
 from hybrid_coordinator.backends.ledger.learning_tables import PRESENT, UNPUBLISHED, changes, learned, lineage
 from hybrid_coordinator.backends.ledger.rows import Values
 from hybrid_coordinator.backends.ledger.shelves import read_stored
@@ -44,7 +51,7 @@ class SqlCatalog(Kept):
     def _apply(self, connection: Connection, made: Sequence[Change], at: datetime) -> list[LoggedChange]:
         take_turns(connection, _TURN)
         _check(made, _digests(connection, [change.item_id for change in made], _present()))
-        rows = list(change_rows(made, at, *_end(connection)))
+        rows = list(link(map(change_values, made), at, *chain_end(connection, changes)))
         connection.execute(insert(changes), rows).close()
         last = {change.item_id: (change, row["place"]) for change, row in zip(made, rows, strict=True)}
         connection.execute(self._put_item, [_row(change, place) for change, place in last.values()]).close()
@@ -166,13 +173,6 @@ def _check(made: Sequence[Change], now: dict[str, str]) -> None:
             now.pop(change.item_id, None)
         else:
             now[change.item_id] = digest(change.after)
-
-
-def _end(connection: Connection) -> tuple[int, str]:
-    """The place and the hash of the last entry."""
-    query = select(changes.c.place, changes.c.hash).order_by(changes.c.place.desc()).limit(1)
-    row = connection.execute(query).one_or_none()
-    return (row.place, row.hash) if row else (0, "")
 
 
 def _row(change: Change, place: int) -> Values:

@@ -1,35 +1,30 @@
-"""The chain of the change log: each entry's hash covers the entry before, so that none can be altered unseen."""
+"""The chain of a log of changes: each entry's hash covers the entry before, so that none can be altered unseen."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import Row
+from sqlalchemy import Connection, Row, Table, select
 
 from hybrid_coordinator.backends.ledger.canonical import canonical, write_time
-from hybrid_coordinator.backends.ledger.learned_rows import from_json, to_json
 from hybrid_coordinator.backends.ledger.rows import Values
-from hybrid_coordinator.domain.learning import Change, LoggedChange
 
 _HASHED = ("place", "item_id", "action", "actor", "why", "before", "after", "previous_hash")
 """Columns that the hash covers as they stand; the time comes in one form, whatever the database makes of it."""
 
 
-def change_rows(changes: Sequence[Change], at: datetime, place: int, previous_hash: str) -> Iterator[Values]:
-    """The rows that follow the entry at this place with this hash (0 and "" at first)."""
-    for number, change in enumerate(changes, start=place + 1):
-        row: Values = {
-            "place": number,
-            "at": at,
-            "item_id": change.item_id,
-            "action": change.action,
-            "actor": change.actor,
-            "why": change.why,
-            "before": to_json(change.before),
-            "after": to_json(change.after),
-            "previous_hash": previous_hash,
-        }
+def chain_end(connection: Connection, log: Table) -> tuple[int, str]:
+    """The place and the hash of the last entry of a log; 0 and "" where there is none."""
+    query = select(log.c.place, log.c.hash).order_by(log.c.place.desc()).limit(1)
+    row = connection.execute(query).one_or_none()
+    return (row.place, row.hash) if row else (0, "")
+
+
+def link(entries: Iterable[Values], at: datetime, place: int, previous_hash: str) -> Iterator[Values]:
+    """The rows of these entries (what changed, how, by whom and why), as they follow the one at this place."""
+    for number, entry in enumerate(entries, start=place + 1):
+        row: Values = {"place": number, "at": at, **entry, "previous_hash": previous_hash}
         previous_hash = hash_of(row)
         yield {**row, "hash": previous_hash}
 
@@ -48,10 +43,3 @@ def first_broken(rows: Iterable[Row[Any]], place: int, previous_hash: str) -> in
             return int(row.place)
         place, previous_hash = row.place, row.hash
     return None
-
-
-def to_logged(row: Row[Any]) -> LoggedChange:
-    """An entry from a whole row."""
-    before, after = from_json(row.before), from_json(row.after)
-    change = Change(row.item_id, row.action, before, after, row.actor, row.why)
-    return LoggedChange(row.place, row.at, change, row.previous_hash, row.hash)

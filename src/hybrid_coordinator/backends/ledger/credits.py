@@ -57,6 +57,13 @@ class Credits(Kept):
             arms.update(((row[0], row[1]), Arm(*row[2:])) for row in rows)
         return {id: Uses(arms.get((id, False), Arm()), arms.get((id, True), Arm())) for id in passage_ids}
 
+    async def credited(self, interaction_ids: Sequence[str]) -> Mapping[str, Mapping[str, float]]:
+        found: dict[str, dict[str, float]] = {}
+        for some in in_parts(interaction_ids):
+            for row in await self._database.all(_EARNED.where(_C.interaction_id.in_(some))):
+                found.setdefault(row.interaction_id, {})[row.passage_id] = row.credit
+        return found
+
     async def injections(self, *, limit: int) -> list[Injection]:
         rows = await self._database.all(_INJECTED.limit(limit))
         return list(_injections(rows))
@@ -70,6 +77,8 @@ _ARMS = select(
     func.sum(_C.credit * _C.credit),
     func.count(distinct(_C.session)),
 ).group_by(_C.passage_id, _C.withheld)
+
+_EARNED = select(_C.interaction_id, _C.passage_id, _C.credit).where(not_(_C.withheld))
 
 _INJECTED: Select[Any] = (
     select(_C.passage_id, _C.credit, _I.context_provided, _I.similarities)

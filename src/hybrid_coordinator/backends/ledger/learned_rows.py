@@ -1,4 +1,4 @@
-"""What was learned, as rows of its table and as the JSON of the log, and back. Both ways are exact."""
+"""What was learned and its changes, as rows of their tables and as the JSON of the log, and back, exactly."""
 
 from collections.abc import Mapping
 from dataclasses import fields
@@ -11,7 +11,7 @@ from sqlalchemy import Row
 from hybrid_coordinator.backends.ledger.canonical import canonical, write_time
 from hybrid_coordinator.backends.ledger.rows import Values
 from hybrid_coordinator.domain.knowledge import Collection, Draft
-from hybrid_coordinator.domain.learning import Learned, Stage
+from hybrid_coordinator.domain.learning import Change, Learned, LoggedChange, Stage
 from hybrid_coordinator.domain.trust import Origin
 
 _PLAIN = ("id", "strategy", "created_at", "changed_at", "signature", "replaced_by", "why")
@@ -86,3 +86,22 @@ def from_json(values: Mapping[str, Any] | None) -> Learned | None:
 def digest(item: Learned) -> str:
     """What tells one state of an item from every other. It is not kept: it is that of this release's fields."""
     return sha256(canonical(to_json(item))).hexdigest()
+
+
+def change_values(change: Change) -> Values:
+    """One row of the log, but for its place in the chain."""
+    return {
+        "item_id": change.item_id,
+        "action": change.action,
+        "actor": change.actor,
+        "why": change.why,
+        "before": to_json(change.before),
+        "after": to_json(change.after),
+    }
+
+
+def to_logged(row: Row[Any]) -> LoggedChange:
+    """An entry from a whole row."""
+    before, after = from_json(row.before), from_json(row.after)
+    change = Change(row.item_id, row.action, before, after, row.actor, row.why)
+    return LoggedChange(row.place, row.at, change, row.previous_hash, row.hash)

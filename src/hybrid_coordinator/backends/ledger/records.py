@@ -9,18 +9,20 @@ from hybrid_coordinator.backends.ledger.annals import SqlAnnals
 from hybrid_coordinator.backends.ledger.catalog import SqlCatalog
 from hybrid_coordinator.backends.ledger.database import Database
 from hybrid_coordinator.backends.ledger.event_log import SqlEventLog
+from hybrid_coordinator.backends.ledger.runs import SqlRuns
 from hybrid_coordinator.backends.ledger.sql import SqlLedger
 
 
 @dataclass(frozen=True, slots=True)
 class Records:
-    """Five ports over one database, with one writer between them. Closing the ledger closes all."""
+    """Six ports over one database, with one writer between them. Closing the ledger closes all."""
 
     ledger: SqlLedger
     catalog: SqlCatalog
     agenda: SqlAgenda
     events: SqlEventLog
     annals: SqlAnnals
+    runs: SqlRuns
 
     @classmethod
     async def open(
@@ -34,6 +36,7 @@ class Records:
             SqlAgenda(database),
             SqlEventLog(database),
             SqlAnnals(database),
+            SqlRuns(database),
         )
 
     async def aclose(self) -> None:

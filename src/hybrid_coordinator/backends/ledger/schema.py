@@ -13,7 +13,9 @@ from sqlalchemy.schema import CreateColumn
 from hybrid_coordinator.backends.ledger.engines import SCHEMA, Store
 from hybrid_coordinator.backends.ledger.failures import translated
 from hybrid_coordinator.backends.ledger.filling import fill_in
+from hybrid_coordinator.backends.ledger.learning_tables import changes
 from hybrid_coordinator.backends.ledger.log_guard import guard_log
+from hybrid_coordinator.backends.ledger.run_tables import version_changes
 from hybrid_coordinator.backends.ledger.tables import corrections, credits, interactions, metadata, versions
 from hybrid_coordinator.backends.ledger.views import create_views
 from hybrid_coordinator.errors import Conflict
@@ -72,10 +74,16 @@ def add_learning(connection: Connection) -> None:
     for index in (*interactions.indexes, *credits.indexes):
         index.create(connection, checkfirst=True)
     fill_in(connection)
-    guard_log(connection)
+    guard_log(connection, changes, "changes")
 
 
-STEPS: Sequence[Step] = (create_tables, add_askers_and_pairs, add_learning)
+def add_runs(connection: Connection) -> None:
+    """Form 4: training runs, the versions that came of them, and the log of what became of those."""
+    metadata.create_all(connection)
+    guard_log(connection, version_changes, "version_changes")
+
+
+STEPS: Sequence[Step] = (create_tables, add_askers_and_pairs, add_learning, add_runs)
 
 
 def upgrade(store: Store, steps: Sequence[Step] = STEPS) -> None:

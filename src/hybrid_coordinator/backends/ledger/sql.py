@@ -12,6 +12,7 @@ from hybrid_coordinator import ports
 from hybrid_coordinator.backends.ledger.credits import Credits
 from hybrid_coordinator.backends.ledger.daily import read_days, read_spread
 from hybrid_coordinator.backends.ledger.database import Database
+from hybrid_coordinator.backends.ledger.faring import read_fared
 from hybrid_coordinator.backends.ledger.interactions import Interactions
 from hybrid_coordinator.backends.ledger.judgements import Judgements
 from hybrid_coordinator.backends.ledger.shelves import read_served
@@ -20,7 +21,7 @@ from hybrid_coordinator.backends.ledger.spending import read_arms, read_spent
 from hybrid_coordinator.backends.ledger.totals import read_totals
 from hybrid_coordinator.backends.ledger.valuing import Valuing
 from hybrid_coordinator.domain.interaction import Spending, Totals
-from hybrid_coordinator.domain.measures import Day, Served
+from hybrid_coordinator.domain.measures import Day, Fared, Served
 from hybrid_coordinator.logic.auditing import ArmSums
 
 
@@ -51,6 +52,9 @@ class SqlLedger(Interactions, Valuing, Credits, Judgements, Sources):
 
     async def audited(self, since: datetime | None) -> Mapping[bool, ArmSums]:
         return await self._database.look(lambda connection: read_arms(connection, since))
+
+    async def fared(self, models: Sequence[str], since: datetime) -> Mapping[str, Fared]:
+        return await self._database.look(lambda connection: read_fared(connection, models, since))
 
     async def read(self, statement: str, *, limit: int, timeout_s: float) -> ports.Table:
         return await self._database.read(statement, limit=limit, timeout_s=timeout_s)

@@ -1,4 +1,4 @@
-"""What a reader's SQL sees: eight views, the same on every database. `docs/sql-views.md` explains each column.
+"""What a reader's SQL sees: thirteen views, the same on every database. `docs/sql-views.md` explains each column.
 
 Times are text in UTC, truth values 0 or 1, money US dollars, lists JSON text.
 """
@@ -159,7 +159,71 @@ CHANGES = View(
     },
 )
 
-VIEWS = (INTERACTIONS, PASSAGE_USAGE, CORRECTIONS, SOURCES, PREFERENCES, EVENTS, LEARNED, CHANGES)
+RUNS = View(
+    "runs",
+    "run_records",
+    {
+        **_plain("id", "state", "model", "teaching", "base", "base_sha256"),
+        "date": Taken("created_at", "day"),
+        "created_at": Taken("created_at", "time"),
+        "changed_at": Taken("changed_at", "time"),
+        **_plain("dataset_hash", "rows", "pairs", "held_out", "started_by", "attempts", "progress", "recipe"),
+        **_plain("error", "version", "spent_s"),
+    },
+)
+
+MODEL_VERSIONS = View(
+    "model_versions",
+    "model_version_records",
+    {
+        **_plain("name", "number", "model", "stage", "why", "teaching", "run_id", "base", "base_sha256"),
+        "date": Taken("created_at", "day"),
+        "created_at": Taken("created_at", "time"),
+        "changed_at": Taken("changed_at", "time"),
+        **_plain("artefact", "sha256", "scale", "vendor_model", "dataset_hash", "rows"),
+        **_plain("measured_against", "measured", "decision", "decision_why", "canary"),
+        "canary_since": Taken("canary_since", "time"),
+        "serving_since": Taken("serving_since", "time"),
+        "watched_until": Taken("watched_until", "time"),
+        "tainted_by": Taken("tainted_by"),
+    },
+)
+
+MODEL_VERSION_CHANGES = View(
+    "model_version_changes",
+    "model_version_change_records",
+    {
+        "place": Taken("place"),
+        "date": Taken("at", "day"),
+        "at": Taken("at", "time"),
+        "version": Taken("item_id"),
+        **_plain("action", "actor", "why", "before", "after", "previous_hash", "hash"),
+    },
+)
+
+VERSION_SOURCES = View(
+    "version_sources", "version_source_records", {"version": Taken("name"), "source_id": Taken("source_id")}
+)
+
+EXAM_ANSWERS = View(
+    "exam_answers", "exam_answer_records", {"version": Taken("name"), **_plain("item", "text", "scores")}
+)
+
+VIEWS = (
+    INTERACTIONS,
+    PASSAGE_USAGE,
+    CORRECTIONS,
+    SOURCES,
+    PREFERENCES,
+    EVENTS,
+    LEARNED,
+    CHANGES,
+    RUNS,
+    MODEL_VERSIONS,
+    MODEL_VERSION_CHANGES,
+    VERSION_SOURCES,
+    EXAM_ANSWERS,
+)
 
 VIEW_NAMES = tuple(view.name for view in VIEWS)
 

@@ -60,6 +60,14 @@ class LlamaCppEngine:
             self._check_backoff()
             await check_gguf(self._weights.path)
 
+    async def died(self) -> bool:
+        """Whether the child is dead; one that is dying is waited for, for a moment."""
+        child = self._child
+        if child:
+            with anyio.move_on_after(LAST_BREATH_S):
+                await child.process.wait()
+        return child is not None and not child.alive
+
     def note_success(self) -> None:
         """A whole answer was given: what failed before is forgiven."""
         self._failures = 0

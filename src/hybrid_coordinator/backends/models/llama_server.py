@@ -1,13 +1,14 @@
 """A model behind llama.cpp's own server, which holds answers to a grammar."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
+from typing import Any
 
 import httpx2
 
 from hybrid_coordinator.backends.http import Endpoint
 from hybrid_coordinator.backends.models.chat_template import ChatTemplate
-from hybrid_coordinator.backends.models.openai_chat import OpenAIChatModel
+from hybrid_coordinator.backends.models.openai_chat import NOTHING_MORE, OpenAIChatModel
 from hybrid_coordinator.backends.models.streaming import Patience
 from hybrid_coordinator.domain.query import Prompt, Spoken, fold
 from hybrid_coordinator.domain.route import ModelCard
@@ -39,10 +40,11 @@ class LlamaServerModel:
     def card(self) -> ModelCard:
         return self._chat.card
 
-    async def stream(self, prompt: Prompt) -> AsyncGenerator[Spoken, None]:
+    async def stream(self, prompt: Prompt, more: Mapping[str, Any] = NOTHING_MORE) -> AsyncGenerator[Spoken, None]:
+        """`more` are fields of the request that only llama.cpp knows."""
         try:
             by_grammar = speaks_of_tools(prompt) and not await self._template.knows_tools()
-            telling = self._call(prompt) if by_grammar else self._chat.stream(prompt)
+            telling = self._call(prompt, more) if by_grammar else self._chat.stream(prompt, more)
             async with aclosing(telling) as pieces:
                 async for piece in pieces:
                     yield piece
@@ -50,9 +52,9 @@ class LlamaServerModel:
             self._template.forget()
             raise
 
-    async def _call(self, prompt: Prompt) -> AsyncGenerator[Spoken, None]:
+    async def _call(self, prompt: Prompt, more: Mapping[str, Any]) -> AsyncGenerator[Spoken, None]:
         """Half a call means nothing: where one may come, the answer is told when it is whole."""
-        async with aclosing(self._chat.stream(tool_prompt(prompt, self.card.context_tokens))) as pieces:
+        async with aclosing(self._chat.stream(tool_prompt(prompt, self.card.context_tokens), more)) as pieces:
             if offered_tools(prompt):
                 for piece in tool_spoken(fold([piece async for piece in pieces]), prompt):
                     yield piece

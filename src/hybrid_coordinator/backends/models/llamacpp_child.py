@@ -1,8 +1,9 @@
 """The llama.cpp server as a process of its own: `python -m hybrid_coordinator.backends.models.llamacpp_child`.
 
-The first line of stdin is a JSON object with the fields of `Weights` and the access key; the first and only line of
-stdout is `{"address": "http://127.0.0.1:PORT"}`, written once the weights are loaded. Complaints go to stderr. The
-process ends when stdin does. Nothing but the standard library and xllamacpp is imported.
+The first line of stdin is a JSON object with the fields of `Weights` (its adapter as one of `adapters`, each a path and
+a scale) and the access key; the first and only line of stdout is `{"address": "http://127.0.0.1:PORT"}`, written once
+the weights are loaded. Complaints go to stderr. The process ends when stdin does. Nothing but the standard library and
+xllamacpp is imported.
 """
 
 import ctypes
@@ -43,6 +44,7 @@ def serve(order: dict[str, Any]) -> Any:
     params.n_ctx = order["context_tokens"] * order["slots"]  # llama.cpp divides it among the slots
     if order["threads"]:
         params.cpuparams.n_threads = order["threads"]
+    params.lora_adapters = [xllamacpp.CommonAdapterLoraInfo(path, scale) for path, scale in order.get("adapters", ())]
     params.cache_ram_mib = CACHE_MIB
     params.warmup = False
     params.ui = False

@@ -3,6 +3,7 @@
 import json
 import os
 import secrets
+import signal
 import subprocess
 import sys
 import tempfile
@@ -15,7 +16,7 @@ from anyio.abc import Process
 from anyio.streams.buffered import BufferedByteReceiveStream
 
 from hybrid_coordinator.backends.models.gguf import NEXT_STEP
-from hybrid_coordinator.errors import ModelUnavailable
+from hybrid_coordinator.errors import ModelRefused, ModelUnavailable
 
 CHILD = "hybrid_coordinator.backends.models.llamacpp_child"
 LONGEST_ANNOUNCEMENT = 4096
@@ -24,13 +25,16 @@ STDERR_TAIL = 600
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """What the engine loads. Each of `slots` requests at a time has the whole context; 0 threads: one a core."""
+    """What the engine loads. Each of `slots` requests at a time has the whole context; 0 threads: one a core. An
+    `adapter` is a LoRA as GGUF, applied with the strength `scale`."""
 
     path: Path
     alias: str
     context_tokens: int
     slots: int = 2
     threads: int = 0
+    adapter: Path | None = None
+    scale: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,19 +64,28 @@ class Child:
 
 
 async def launch(weights: Weights, *, load_s: float, stop_s: float) -> Child:
-    """Start a child and wait until it listens. Raises ModelUnavailable with what it said when it cannot."""
+    """Start a child and wait until it listens. Raises ModelUnavailable with what it said when it cannot, ModelRefused
+    when it ended by itself over an adapter."""
     complaints = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the child
     try:
         return await _launch(weights, load_s, stop_s, complaints)
     except TimeoutError as error:
         raise _failed(weights, f"did not load within {load_s:g} s", complaints) from error
-    except (anyio.BrokenResourceError, anyio.EndOfStream, anyio.IncompleteRead) as error:
-        raise _failed(weights, "ended while loading", complaints) from error
+    except _EndedError as error:
+        raise _failed(weights, "ended while loading", complaints, by_itself=error.by_itself) from error
     except OSError as error:
         raise _failed(weights, f"could not be started ({error.strerror}) on", complaints) from error
     except BaseException:
         complaints.close()
         raise
+
+
+class _EndedError(Exception):
+    """A child is gone before it listened."""
+
+    def __init__(self, status: int | None) -> None:
+        super().__init__(status)
+        self.by_itself = status != -signal.SIGKILL  # which is how a machine short of memory ends it
 
 
 async def _launch(weights: Weights, load_s: float, stop_s: float, complaints: IO[bytes]) -> Child:
@@ -87,6 +100,9 @@ async def _launch(weights: Weights, load_s: float, stop_s: float, complaints: IO
     try:
         with anyio.fail_after(load_s):
             address = await _introduce(process, weights, key)
+    except (anyio.BrokenResourceError, anyio.EndOfStream, anyio.IncompleteRead) as error:
+        await _end(process, stop_s)
+        raise _EndedError(process.returncode) from error
     except BaseException:  # a cancelled start, too, must not leave a process behind
         await _end(process, stop_s)
         raise
@@ -103,6 +119,7 @@ async def _introduce(process: Process, weights: Weights, key: str) -> str:
         "context_tokens": weights.context_tokens,
         "slots": weights.slots,
         "threads": weights.threads,
+        "adapters": [[str(weights.adapter), weights.scale]] if weights.adapter else [],
         "key": key,
         "parent_pid": os.getpid(),
     }
@@ -122,11 +139,12 @@ async def _end(process: Process, polite_s: float) -> None:
         await process.aclose()
 
 
-def _failed(weights: Weights, what: str, complaints: IO[bytes]) -> ModelUnavailable:
+def _failed(weights: Weights, what: str, complaints: IO[bytes], *, by_itself: bool = False) -> ModelUnavailable:
     with complaints:
         complaints.seek(0)
-        said = " ".join(complaints.read().decode(errors="replace").split())[-STDERR_TAIL:]
-    return ModelUnavailable(
-        f"the built-in engine {what} {str(weights.path)!r}; it said: {said or 'nothing'}; "
-        f"if the file is damaged, {NEXT_STEP}"
-    )
+        said = " ".join(complaints.read().decode(errors="replace").split())[-STDERR_TAIL:] or "nothing"
+    failed = f"the built-in engine {what} {str(weights.path)!r}"
+    if weights.adapter is None:
+        return ModelUnavailable(f"{failed}; it said: {said}; if the file is damaged, {NEXT_STEP}")
+    told = f"{failed} with the adapter {str(weights.adapter)!r}; it said: {said}; train another one"
+    return ModelRefused(told) if by_itself else ModelUnavailable(told)

@@ -1,8 +1,9 @@
 """Any server that speaks OpenAI Chat Completions: llama.cpp, Ollama, OpenAI, DeepSeek, OpenRouter and their like."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import replace
+from typing import Any
 
 import httpx2
 
@@ -12,6 +13,8 @@ from hybrid_coordinator.domain.query import Prompt, Spoken
 from hybrid_coordinator.domain.route import ModelCard
 from hybrid_coordinator.logic.answer_room import cap_answer
 from hybrid_coordinator.wire.openai_chat import COMMON, ChatReader, Dialect, encode_prompt
+
+NOTHING_MORE: Mapping[str, Any] = {}
 
 
 class OpenAIChatModel:
@@ -39,9 +42,10 @@ class OpenAIChatModel:
     def card(self) -> ModelCard:
         return self._card
 
-    async def stream(self, prompt: Prompt) -> AsyncGenerator[Spoken, None]:
+    async def stream(self, prompt: Prompt, more: Mapping[str, Any] = NOTHING_MORE) -> AsyncGenerator[Spoken, None]:
+        """`more` are fields of the request that only this server knows."""
         body = encode_prompt(cap_answer(prompt, self._card.context_tokens), self._model, self._dialect_for(prompt))
-        async with aclosing(self._api.stream("/chat/completions", body, ChatReader(self._model))) as pieces:
+        async with aclosing(self._api.stream("/chat/completions", {**body, **more}, ChatReader(self._model))) as pieces:
             async for piece in pieces:
                 yield piece
 

@@ -30,6 +30,7 @@ from hybrid_coordinator.faces.cli.learned import (
 from hybrid_coordinator.faces.cli.learning import learn
 from hybrid_coordinator.faces.cli.reporting import export, models, report
 from hybrid_coordinator.faces.cli.serving import mcp, serve
+from hybrid_coordinator.faces.cli.training import deploy, measure, train
 from hybrid_coordinator.faces.failures import error_body, failure_of
 
 
@@ -43,9 +44,9 @@ def cli() -> None:
 
 
 for command in (
-    approve, ask, browse, cache, changes, compare, correct, demo, doctor, exclude, export, fix, gaps, import_, index,
-    learn, learned, mcp, models, outcome, reindex, reject, report, restore, review, rollback, search, serve, settings,
-    skills, trace, unmerge,
+    approve, ask, browse, cache, changes, compare, correct, demo, deploy, doctor, exclude, export, fix, gaps,
+    import_, index, learn, learned, mcp, measure, models, outcome, reindex, reject, report, restore, review,
+    rollback, search, serve, settings, skills, trace, train, unmerge,
 ):  # fmt: skip
     cli.add_command(command)
 

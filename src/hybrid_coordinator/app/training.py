@@ -1,0 +1,255 @@
+"""The flows that train models and decide on their versions, wired."""
+
+import os
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+from importlib.resources import files
+from pathlib import Path
+
+import anyio
+
+from hybrid_coordinator.daemon import Worker
+from hybrid_coordinator.domain.training import UNFINISHED, Recipe, Run, RunState, Teaching
+from hybrid_coordinator.domain.versions import ModelVersion, VersionStage
+from hybrid_coordinator.errors import BadInput
+from hybrid_coordinator.flows.canary import CanaryWatch
+from hybrid_coordinator.flows.courtesy import Courtesy
+from hybrid_coordinator.flows.enacting import Enactor
+from hybrid_coordinator.flows.exam_papers import ExamSetter
+from hybrid_coordinator.flows.examining import Examiner
+from hybrid_coordinator.flows.finetuning import Finetuner, Syllabus
+from hybrid_coordinator.flows.following import Following
+from hybrid_coordinator.flows.freezing import GeneralTexts, Preparer
+from hybrid_coordinator.flows.journal import Note
+from hybrid_coordinator.flows.judging import Judge
+from hybrid_coordinator.flows.lineup import Lineup
+from hybrid_coordinator.flows.registering import Registrar
+from hybrid_coordinator.flows.sittings import Sittings
+from hybrid_coordinator.flows.taint import Taint, TaintMarker
+from hybrid_coordinator.flows.timetable import Timetable
+from hybrid_coordinator.flows.traffic import Traffic
+from hybrid_coordinator.flows.tutoring import Course, Tutor
+from hybrid_coordinator.flows.versioned_model import VersionedModel
+from hybrid_coordinator.flows.versions import Versions
+from hybrid_coordinator.logic.likelihoods import Likelihood
+from hybrid_coordinator.logic.recipes import read_recipe
+from hybrid_coordinator.logic.regression_set import RegressionSet, read_regression_set
+from hybrid_coordinator.logic.teaching_backends import read_model_backend
+from hybrid_coordinator.ports import (
+    Agenda,
+    Clock,
+    Datasets,
+    Embedder,
+    Ledger,
+    Model,
+    ModelHost,
+    Runs,
+    Trainer,
+    Workshop,
+)
+from hybrid_coordinator.settings import Settings
+
+FOLLOW_S = 1.0
+"""How often a run that somebody watches is looked at."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingBackends:
+    """What stands behind the ports of training. `likelihoods` gives what a run of an id measured."""
+
+    runs: Runs
+    workshop: Workshop
+    trainers: Mapping[Teaching, Trainer]
+    versioned: Mapping[str, VersionedModel]
+    hosts: Mapping[str, ModelHost]
+    likelihoods: Callable[[str], Awaitable[Sequence[Likelihood]]]
+
+
+class Training:
+    """Runs, versions, measurements and trials, over what everything else stands on too."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        backends: TrainingBackends,
+        *,
+        ledger: Ledger,
+        datasets: Datasets,
+        agenda: Agenda,
+        embedder: Embedder,
+        models: Mapping[str, Model],
+        clock: Clock,
+        traffic: Traffic,
+        note: Note,
+        name: str,
+    ) -> None:
+        """`name` tells this process from others on the same stores."""
+        self._settings = settings
+        self._backends = backends
+        self._ledger = ledger
+        self._datasets = datasets
+        self._agenda = agenda
+        self._embedder = embedder
+        self._clock = clock
+        self._traffic = traffic
+        self._note = note
+        self._models = models
+        self._versioned = backends.versioned
+        self._regression = _regression_set()
+        self.runs = runs = backends.runs
+        self.workshop = backends.workshop
+        lineup = Lineup(self.workshop, backends.hosts, self._versioned)
+        enactor = Enactor(runs, lineup, clock, note, settings.canary)
+        self.versions = Versions(runs, self.workshop, enactor)
+        self.following = Following(runs, self.workshop, enactor)
+        self.marker = TaintMarker(runs, ledger, clock)
+        self.taint = Taint(runs, self.versions, self._train_again)
+        self.courtesy = Courtesy(tuple(backends.trainers.values()), traffic, clock)
+        self.finetuner = self._finetuner(name)
+        self.sittings = Sittings(runs, self.workshop, backends.hosts, clock, traffic, settings.exam)
+        self.examiner = self._examiner()
+        self.canary = CanaryWatch(ledger, self.versions, self._versioned, clock, settings.canary)
+
+    async def begin(self, recipe: str, model_backend: str) -> Run:
+        """Begin a run for a person, or give the one that is under way. `recipe` is TOML, or "" for the one that is set.
+
+        Raises as `Finetuner.start` does, and BadInput for a recipe or a backend that is none.
+        """
+        teaching = read_model_backend(model_backend)
+        chosen = read_recipe(recipe) if recipe.strip() else self._recipe
+        if under_way := await self.runs.runs(limit=1, states=UNFINISHED):
+            return under_way[0]
+        return await self.finetuner.start(recipe=chosen, teaching=teaching)
+
+    async def follow(self, run_id: str) -> AsyncGenerator[Run | ModelVersion, None]:
+        """A run as it goes, and, once it is decided on, what came of it. Raises BadInput for one that failed."""
+        run = await self.finetuner.look(run_id)
+        while run.state in UNFINISHED:
+            yield run
+            await anyio.sleep(FOLLOW_S)
+            run = await self.finetuner.look(run_id)
+        if run.state is not RunState.FINISHED:
+            raise BadInput(f"run {run_id!r} has {run.state.value}: {run.error}")
+        async with aclosing(self.follow_exam(run.version)) as events:
+            async for event in events:
+                yield event
+
+    async def follow_exam(self, name: str) -> AsyncGenerator[Run | ModelVersion, None]:
+        """A version while it is measured, and as it was decided on."""
+        version = await self.runs.version(name)
+        while version.stage is VersionStage.CANDIDATE and version.verdict is None:
+            worked = await self.examiner.work()
+            yield replace(version, why=worked.detail)
+            version = await self.runs.version(name)
+        yield version
+
+    def answering(self) -> dict[str, str]:
+        """What each model of which versions are trained answers as."""
+        return {name: model.serving for name, model in self._versioned.items()}
+
+    async def keep_up(self) -> None:
+        """Let who answers follow what is on record, and training stand still while somebody waits, for ever."""
+        async with anyio.create_task_group() as group:
+            group.start_soon(self.following.keep_up)
+            group.start_soon(self.courtesy.keep_up)
+            for model in self._versioned.values():
+                group.start_soon(model.keep_up)
+
+    async def aclose(self) -> None:
+        """End what runs here; a run goes on when it is opened again."""
+        await self.sittings.aclose()
+        for trainer in self._backends.trainers.values():
+            await trainer.aclose()
+
+    @property
+    def deploy_steps(self) -> tuple[Worker, ...]:
+        """What the daemon does between training and measuring."""
+        return (self.marker, self.canary)
+
+    @property
+    def _recipe(self) -> Recipe:
+        path = self._settings.training.recipe
+        if not path:
+            return Recipe()
+        try:
+            return read_recipe(Path(path).expanduser().read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError) as error:
+            raise BadInput(f"HYBRID_FINETUNE_RECIPE={path!r} cannot be read ({error}); name a TOML file") from error
+
+    def _finetuner(self, name: str) -> Finetuner:
+        settings, runs = self._settings, self.runs
+        courses = self._courses()
+        registrar = Registrar(runs, self.workshop, self._ledger, self._clock, keep_runs=settings.finetune.keep_runs)
+        teaching = read_model_backend(settings.finetune.model_backend)
+        general = GeneralTexts(self._regression.replay, self._regression.questions, self._regression.documents)
+        timetable = Timetable(
+            self._datasets,
+            runs,
+            self.workshop,
+            self._agenda,
+            self._clock,
+            settings.finetune,
+            teaching=teaching,
+            load=_load_of_a_core,
+            quiet_s=lambda: self._traffic.quiet_s,
+        )
+        tutor = Tutor(
+            runs, registrar, courses, self.courtesy, self._clock, self._note, attempts=settings.finetune.attempts
+        )
+        return Finetuner(
+            runs,
+            self.workshop,
+            Preparer(self._datasets, self._ledger, general, settings.held_out),
+            tutor,
+            timetable,
+            self._agenda,
+            self._clock,
+            self._note,
+            courses=courses,
+            syllabus=Syllabus(teaching, self._recipe, settings.finetune),
+            name=name,
+        )
+
+    def _courses(self) -> Mapping[Teaching, Course]:
+        """The first local model that has a host is trained here, OpenAI's model there."""
+        hosts, trainers = self._backends.hosts, self._backends.trainers
+        local = next((name for name in ("local", "ollama") if name in hosts), None)
+        models = {Teaching.LORA: local, Teaching.OPENAI: self._settings.remote.openai_model}
+        return {
+            teaching: Course(model, trainers[teaching], hosts[model])
+            for teaching, model in models.items()
+            if model is not None and teaching in trainers and model in hosts
+        }
+
+    def _examiner(self) -> Examiner:
+        settings, judge = self._settings, self._settings.training.judge
+        if judge and judge not in self._models:
+            raise BadInput(f"HYBRID_EXAM_JUDGE={judge!r} is no model here; choose from {', '.join(self._models)}")
+        return Examiner(
+            self.runs,
+            ExamSetter(self.runs, self.workshop, self._backends.hosts, self._regression, settings.exam),
+            self.sittings,
+            self._clock,
+            self._note,
+            (settings.exam, settings.promotion),
+            likelihoods=self._backends.likelihoods,
+            promote=self._try_out,
+            embedder=self._embedder,
+            judge=Judge(self._models[judge], self._traffic) if judge else None,
+        )
+
+    async def _try_out(self, version: ModelVersion) -> object:
+        return await self.versions.start_canary(version.name, "measure", version.verdict.why if version.verdict else "")
+
+    async def _train_again(self, model: str) -> Run:
+        teaching = Teaching.OPENAI if model == self._settings.remote.openai_model else Teaching.LORA
+        return await self.finetuner.start(recipe=self._recipe, teaching=teaching)
+
+
+def _load_of_a_core() -> float:
+    return os.getloadavg()[0] / (os.cpu_count() or 1)
+
+
+def _regression_set() -> RegressionSet:
+    return read_regression_set(files("hybrid_coordinator").joinpath("data/regression.toml").read_text(encoding="utf-8"))

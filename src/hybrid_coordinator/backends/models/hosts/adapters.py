@@ -1,0 +1,60 @@
+"""Adapter files: what they must be before an engine sees them."""
+
+import hashlib
+import os
+from pathlib import Path
+
+import anyio.to_thread
+
+from hybrid_coordinator.domain.training import BaseWeights
+from hybrid_coordinator.domain.versions import ModelVersion
+from hybrid_coordinator.errors import ModelRefused
+from hybrid_coordinator.wire.gguf_metadata import read_metadata, why_no_adapter_of
+
+NEXT_STEP = "train a new version"
+
+
+class Fingerprints:
+    """The sha256 of files, each computed once for as long as its size and time stay what they are."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, int, int], str] = {}
+
+    async def of(self, path: Path) -> str:
+        """In hexadecimal. Raises OSError."""
+        return await anyio.to_thread.run_sync(self._of, path)
+
+    def _of(self, path: Path) -> str:
+        with path.open("rb") as file:
+            state = os.fstat(file.fileno())
+            key = (str(path), state.st_size, state.st_mtime_ns)
+            if key not in self._known:
+                self._known[key] = hashlib.file_digest(file, "sha256").hexdigest()
+            return self._known[key]
+
+
+async def check_adapter(
+    version: ModelVersion, artefact: Path | None, base: BaseWeights, fingerprints: Fingerprints
+) -> Path:
+    """The file of a version, once it is known to be what was trained, for these base weights. Raises ModelRefused."""
+    if artefact is None:
+        raise ModelRefused(f"version {version.name!r} has no file to load: {NEXT_STEP}")
+    try:
+        sha256 = await fingerprints.of(artefact)
+        if sha256 != version.sha256:
+            raise _refused(version, artefact, f"has the sha256 {sha256}, and {version.sha256} was trained")
+        reason = await anyio.to_thread.run_sync(_why_not, artefact, base.sha256)
+    except (OSError, ValueError) as error:
+        raise _refused(version, artefact, f"cannot be read ({error})") from error
+    if reason:
+        raise _refused(version, artefact, f"is not for {base.name!r} (sha256 {base.sha256}): {reason}")
+    return artefact
+
+
+def _why_not(artefact: Path, base_sha256: str) -> str:
+    with artefact.open("rb") as file:
+        return why_no_adapter_of(read_metadata(file), base_sha256)
+
+
+def _refused(version: ModelVersion, artefact: Path, what: str) -> ModelRefused:
+    return ModelRefused(f"the file {str(artefact)!r} of version {version.name!r} {what}: {NEXT_STEP}")

@@ -1,0 +1,236 @@
+"""Commands that train: train, measure, deploy, and what can be done with the versions that came of it."""
+
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+from rich.table import Table
+
+from hybrid_coordinator.faces.cli.session import call, json_option, print_json, run
+from hybrid_coordinator.faces.cli.showing import err, out, safe
+
+COLOURS = {
+    "serving": "green",
+    "canary": "cyan",
+    "held": "yellow",
+    "rejected": "red",
+    "rolled back": "red",
+    "dropped": "red",
+}
+STAGES = {
+    "": "waiting",
+    "load": "loading the base",
+    "replay": "asking the base what to keep",
+    "train": "training",
+    "prefer": "learning what is preferred",
+    "convert": "writing the adapter",
+    "check": "checking it in llama.cpp",
+    "likelihood": "measuring likelihoods",
+    "measuring": "asking both versions",
+}
+
+
+@click.command()
+@click.option("-r", "--recipe", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="A TOML file.")
+@click.option("--backend", default="llama-cpp", show_default=True, help="Who trains: llama-cpp or openai.")
+@click.option("--no-export", is_flag=True, help="Train on the dataset that was written last.")
+@click.option("--detach", is_flag=True, help="Only begin, and print the run to ask for; a running server goes on.")
+@click.option("--status", "status_of", metavar="RUN", help="Only say how a run stands.")
+@click.option("--cancel", "cancel", metavar="RUN", help="End a run for good.")
+@json_option
+def train(
+    recipe: Path | None,
+    backend: str,
+    no_export: bool,
+    detach: bool,
+    status_of: str | None,
+    cancel: str | None,
+    as_json: bool,
+) -> None:
+    """Train the local model on what turned out well, measure it, and decide: promote, hold or roll back.
+
+    A run that was interrupted goes on where it was: the same command takes it up again.
+    """
+    if status_of or cancel:
+        told = call("training_run", run_id=status_of) if status_of else call("cancel_training", run_id=cancel)
+        print_json(told) if as_json else show_run(told)
+        return
+    fields = {
+        "recipe": recipe.read_text(encoding="utf-8") if recipe else "",
+        "model_backend": backend,
+        "export": not no_export,
+    }
+    if detach:
+        begun = call("train_model", **fields)
+        print_json(begun) if as_json else out.print(f"run {safe(begun['id'])} has begun: train --status {begun['id']}")
+        return
+    err.quiet = as_json
+    version = run(lambda client: _follow(client.train(fields)))
+    print_json(version) if as_json else show_version(version)
+
+
+@click.command()
+@click.argument("name")
+@json_option
+def measure(name: str, as_json: bool) -> None:
+    """Measure a version anew against what answers now, and decide."""
+    err.quiet = as_json
+    version = run(lambda client: _follow(client.measure_version({"name": name})))
+    print_json(version) if as_json else show_version(version)
+
+
+@click.command()
+@click.argument("name")
+@click.option("--everybody", is_flag=True, help="At once, without a trial.")
+@click.option("--why", default="", help="For the log.")
+@json_option
+def deploy(name: str, everybody: bool, why: str, as_json: bool) -> None:
+    """Let a version answer a share of the sessions, on trial; or everybody at once."""
+    version = call("deploy_version", name=name, everybody=everybody, why=why)
+    print_json(version) if as_json else show_version(version)
+
+
+async def _follow(events: AsyncGenerator[dict[str, Any], None]) -> dict[str, Any]:
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TextColumn("[dim]{task.fields[left]}"),
+    )
+    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
+        task = bar.add_task("waiting", total=None, left="")
+        async with aclosing(events):
+            async for event in events:
+                if event["event"] == "version":
+                    return {name: value for name, value in event.items() if name != "event"}
+                left = event.get("seconds_left")
+                bar.update(
+                    task,
+                    description=STAGES.get(event["stage"], event["stage"]),
+                    total=event["total"] or None,
+                    completed=event["done"],
+                    left="" if left is None else f"about {_minutes(left)} left",
+                )
+    raise click.ClickException("it ended without a version; ask `hybrid-coordinator train --status RUN` why")
+
+
+def _minutes(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
+
+
+def show_run(told: Mapping[str, Any]) -> None:
+    """How a run stands."""
+    out.print(f"[bold]{told['state']}[/] run {safe(told['id'])}: {told['rows']:,} rows, {told['pairs']:,} pairs")
+    if told["state"] in ("running", "waiting"):
+        left = "" if told["seconds_left"] is None else f", about {_minutes(told['seconds_left'])} left"
+        out.print(f"{STAGES.get(told['stage'], told['stage'])}: {told['done']:,} of {told['total']:,}{left}")
+    if told["error"]:
+        out.print(f"[red]{safe(told['error'])}[/]")
+    if told["version"]:
+        out.print(f"it made [bold]{safe(told['version'])}[/]")
+
+
+def show_version(version: Mapping[str, Any]) -> None:
+    """A version with how it measured, and the decision."""
+    colour = COLOURS.get(version["stage"], "bold")
+    out.print(f"[bold]{safe(version['name'])}[/] [{colour}]{version['stage']}[/], of {version['rows']:,} rows")
+    for title, measured in (
+        (f"Measured against {version['measured_against']}", version["measured"]),
+        ("On trial", version["canary"]),
+    ):
+        if measured:
+            out.print(measured_table(title, measured))
+    if version["decision"]:
+        out.print(f"[bold]{version['decision']}[/]: {safe(version['why'])}")
+    elif version["why"]:
+        out.print(safe(version["why"]))
+
+
+def measured_table(title: str, measured: list[Mapping[str, Any]]) -> Table:
+    """Each metric before and after, with the interval of the difference."""
+    table = Table(title=safe(title), title_justify="left", box=None, pad_edge=False)
+    table.add_column("metric")
+    for name in ("items", "before", "after", "difference", "95 %"):
+        table.add_column(name, justify="right")
+    for one in measured:
+        good = one["low"] > 0 if one["better"] == "higher" else one["high"] < 0
+        bad = one["high"] < 0 if one["better"] == "higher" else one["low"] > 0
+        colour = "green" if good else "red" if bad else "white"
+        form = "{:+.1%}" if one["relative"] else "{:+.3f}"
+        table.add_row(
+            safe(one["metric"]),
+            f"{one['items']:,}",
+            f"{one['before']:.3f}",
+            f"{one['after']:.3f}",
+            f"[{colour}]{form.format(one['difference'])}[/]",
+            f"{form.format(one['low'])} to {form.format(one['high'])}",
+        )
+    return table
+
+
+def show_versions(listed: Mapping[str, Any]) -> None:
+    """What answers now, and every version."""
+    for model, name in listed["answering"].items():
+        out.print(f"{safe(model)} answers as [bold]{safe(name)}[/]")
+    for version in listed["versions"]:
+        colour = COLOURS.get(version["stage"], "dim")
+        why = f" [dim]{safe(version['why'])}[/]" if version["why"] else ""
+        out.print(f"[{colour}]{version['stage']:11}[/] [bold]{safe(version['name'])}[/] {version['rows']:,} rows{why}")
+
+
+@click.command("show")
+@click.argument("name")
+@json_option
+def show(name: str, as_json: bool) -> None:
+    """A version: where it came from, how it measured, and what became of it."""
+    lineage = call("model_version", name=name)
+    if as_json:
+        print_json(lineage)
+        return
+    show_version(lineage["version"])
+    version = lineage["version"]
+    out.print(f"[dim]base {safe(version['base'])}, sha256 {version['base_sha256'][:12]}[/]")
+    out.print(f"[dim]dataset {version['dataset_hash'][:12]}, {lineage['sources']:,} sources[/]")
+    if lineage["excluded"]:
+        out.print(f"[red]{len(lineage['excluded']):,} of its sources are excluded now:[/] models drop {safe(name)}")
+    for entry in lineage["log"]:
+        before = f"{entry['before']} → " if entry["before"] else ""
+        out.print(f"{entry['at'][:19]} {entry['actor']}: {before}{entry['after']} [dim]{safe(entry['why'])}[/]")
+
+
+@click.command("promote")
+@click.argument("name")
+@click.option("--why", default="", help="For the log.")
+@json_option
+def promote(name: str, why: str, as_json: bool) -> None:
+    """Let a version answer everybody."""
+    version = call("deploy_version", name=name, everybody=True, why=why)
+    print_json(version) if as_json else show_version(version)
+
+
+@click.command("rollback")
+@click.option("--model", default="local", show_default=True, help="The model whose version goes back.")
+@click.option("--why", default="", help="For the log.")
+@json_option
+def roll_back(model: str, why: str, as_json: bool) -> None:
+    """Go back to the version that answered before, or to the base."""
+    listed = call("roll_back_version", model=model, why=why)
+    print_json(listed) if as_json else show_versions(listed)
+
+
+@click.command("drop")
+@click.argument("name")
+@click.option("--why", default="", help="For the log.")
+@click.option("--rebuild", is_flag=True, help="Train anew without what has been excluded.")
+@json_option
+def drop(name: str, why: str, rebuild: bool, as_json: bool) -> None:
+    """Take a version out of service and delete its weights."""
+    listed = call("drop_version", name=name, why=why, rebuild=rebuild)
+    print_json(listed) if as_json else show_versions(listed)
+
+
+VERSION_COMMANDS = (show, promote, roll_back, drop)
+"""Commands of the group `models`."""

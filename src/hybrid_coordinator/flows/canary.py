@@ -1,0 +1,104 @@
+"""Part of the `deploy` step: a version on trial, or just promoted, is judged by how its answers fare."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from hybrid_coordinator.domain.learning import Worked
+from hybrid_coordinator.domain.measures import Fared
+from hybrid_coordinator.domain.versions import ModelVersion, VersionStage
+from hybrid_coordinator.flows.versioned_model import VersionedModel
+from hybrid_coordinator.flows.versions import Versions
+from hybrid_coordinator.logic.canary import CanaryPolicy, Fate, Ruling, judge_canary, judge_promoted, judge_tainted
+from hybrid_coordinator.logic.version_stages import at_stage, is_watched, predecessors
+from hybrid_coordinator.ports import Clock, Ledger
+
+STEP = "deploy"
+
+DAY_S = 86_400.0
+
+
+class CanaryWatch:
+    """Looks at every model of the house at each turn, and remembers nothing: what it did is on record."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        versions: Versions,
+        models: Mapping[str, VersionedModel],
+        clock: Clock,
+        policy: CanaryPolicy,
+    ) -> None:
+        self._ledger = ledger
+        self._versions = versions
+        self._models = models
+        self._clock = clock
+        self._policy = policy
+
+    async def work(self) -> Worked:
+        """Rule on whoever is on trial or watched. Going on is no change."""
+        counts: Counter[str] = Counter()
+        told: list[str] = []
+        for model in self._models:
+            versions = await self._versions.list(model)
+            if (judged := await self._judge(model, versions)) is not None:
+                version, ruling = judged
+                counts[ruling.fate.value] += ruling.fate is not Fate.GO_ON
+                told.append(f"{version.name}: {ruling.why}")
+        return Worked(done=counts.total(), counts=counts, detail="; ".join(told))
+
+    async def _judge(self, model: str, versions: Sequence[ModelVersion]) -> tuple[ModelVersion, Ruling] | None:
+        serving, canary = at_stage(versions, VersionStage.SERVING), at_stage(versions, VersionStage.CANARY)
+        if canary is not None:
+            return canary, await self._judge_canary(model, canary, serving)
+        if serving is not None and is_watched(serving, self._clock.now()):
+            below = predecessors(versions)
+            return serving, await self._judge_promoted(model, serving, below[0] if below else None)
+        return None
+
+    async def _judge_canary(self, model: str, canary: ModelVersion, serving: ModelVersion | None) -> Ruling:
+        """Only what was answered while both did counts."""
+        began = canary.canary_since or canary.changed_at
+        since = max(began, serving.serving_since) if serving and serving.serving_since else began
+        mine, others = await self._fared(model, canary.name, _name(serving, canary), since)
+        days = (self._clock.now() - began).total_seconds() / DAY_S
+        ruling = judge_tainted(canary) or judge_canary(mine, others, days, self._policy)
+        act = {
+            Fate.PROMOTE: self._versions.promote,
+            Fate.ROLL_BACK: self._versions.roll_back,
+            Fate.WITHDRAW: self._versions.hold,
+        }.get(ruling.fate)
+        if act is not None:
+            await act(canary.name, STEP, ruling.why, ruling.measured)
+        return ruling
+
+    async def _judge_promoted(self, model: str, serving: ModelVersion, control: ModelVersion | None) -> Ruling:
+        since = serving.serving_since or serving.changed_at
+        mine, others = await self._fared(model, serving.name, _name(control, serving), since)
+        ruling = judge_promoted(mine, others, self._policy)
+        act = {
+            Fate.PROMOTE: self._versions.stop_watching,
+            Fate.ROLL_BACK: self._versions.roll_back,
+        }.get(ruling.fate)
+        if act is not None:
+            await act(serving.name, STEP, ruling.why, ruling.measured)
+        return ruling
+
+    async def _fared(self, model: str, name: str, other: str, since: datetime) -> tuple[Fared, Fared]:
+        fared = await self._ledger.fared([name, other], since)
+        return self._with_failures(model, name, fared), self._with_failures(model, other, fared)
+
+    def _with_failures(self, model: str, name: str, known: Mapping[str, Fared]) -> Fared:
+        """What a version on trial failed to begin was answered by the one that serves, and nothing of it is recorded:
+        the model itself has counted it, since this process began."""
+        fared, trial = known.get(name, Fared()), self._models[model].trial
+        if trial is None or trial.name != name:
+            return fared
+        asked, failed = max(fared.interactions, trial.asked), max(fared.failed, trial.failed)
+        return replace(fared, interactions=asked, failed=failed)
+
+
+def _name(version: ModelVersion | None, beside: ModelVersion) -> str:
+    """What answers as a version is recorded under its name; the base under its own."""
+    return version.name if version else beside.base.name

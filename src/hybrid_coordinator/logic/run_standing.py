@@ -1,0 +1,54 @@
+"""How a run that is under way stands: whether it gets on, whether it takes too long, and how that is told."""
+
+from dataclasses import replace
+
+from hybrid_coordinator.domain.training import Progress, Run
+
+STAGES = ("", "load", "replay", "train", "prefer", "convert", "check", "likelihood")
+"""In their order."""
+
+GRACE_S = 300.0
+"""For a run to end by itself when its time is over."""
+
+REACHED, FRUITLESS = "reached", "fruitless"
+"""Notes of a run: how far it was when it last broke off, and how often it broke off without getting any further."""
+
+
+def is_overdue(run: Run) -> bool:
+    """Whether a run has taken longer than it may; one without a bound never has."""
+    minutes = run.recipe.minutes
+    return minutes > 0.0 and run.spent_s > minutes * 60 + GRACE_S
+
+
+def broken_off(run: Run) -> Run:
+    """The run, with notes that say that it broke off where it is now."""
+    reached = _place(run.progress)
+    further = reached > _read_place(run.notes.get(REACHED, ""))
+    fruitless = 0 if further else fruitless_breaks(run) + 1
+    stage, done = reached
+    notes = {**run.notes, FRUITLESS: str(fruitless)}
+    if further:
+        notes[REACHED] = f"{stage} {done}"
+    return replace(run, notes=notes)
+
+
+def fruitless_breaks(run: Run) -> int:
+    """How often a run has broken off since it last got further."""
+    return int(run.notes.get(FRUITLESS, "0"))
+
+
+def tell_progress(progress: Progress) -> str:
+    """Such as `train 12 of 80, 4 min left`."""
+    if not progress.stage:
+        return "beginning"
+    told = f"{progress.stage} {progress.done:,} of {progress.total:,}" if progress.total else progress.stage
+    return told if progress.seconds_left is None else f"{told}, {progress.seconds_left / 60:.0f} min left"
+
+
+def _place(progress: Progress) -> tuple[int, int]:
+    return (STAGES.index(progress.stage) if progress.stage in STAGES else 0), progress.done
+
+
+def _read_place(text: str) -> tuple[int, int]:
+    stage, _, done = text.partition(" ")
+    return (int(stage), int(done)) if done else (0, 0)

@@ -1,0 +1,73 @@
+"""The doors of the house: what the flows need from outside, in the words of the domain."""
+
+from hybrid_coordinator.ports.answering import (
+    Cache,
+    Clock,
+    Embedder,
+    Files,
+    Keepsake,
+    Knowledge,
+    Model,
+    Vendor,
+    WireReply,
+)
+from hybrid_coordinator.ports.learning import (
+    Agenda,
+    Catalog,
+    DatasetDraft,
+    Datasets,
+    EventLog,
+    OwnTelemetry,
+    TelemetryBatch,
+    TelemetryFiles,
+    TelemetryLine,
+    TelemetryShelf,
+)
+from hybrid_coordinator.ports.recording import (
+    Annals,
+    EvidenceRecord,
+    Ledger,
+    PassageRecord,
+    Table,
+)
+from hybrid_coordinator.ports.training import (
+    Material,
+    ModelHost,
+    RunReport,
+    Runs,
+    Trainer,
+    Workshop,
+)
+
+__all__ = [
+    "Agenda",
+    "Annals",
+    "Cache",
+    "Catalog",
+    "Clock",
+    "DatasetDraft",
+    "Datasets",
+    "Embedder",
+    "EventLog",
+    "EvidenceRecord",
+    "Files",
+    "Keepsake",
+    "Knowledge",
+    "Ledger",
+    "Material",
+    "Model",
+    "ModelHost",
+    "OwnTelemetry",
+    "PassageRecord",
+    "RunReport",
+    "Runs",
+    "Table",
+    "TelemetryBatch",
+    "TelemetryFiles",
+    "TelemetryLine",
+    "TelemetryShelf",
+    "Trainer",
+    "Vendor",
+    "WireReply",
+    "Workshop",
+]

@@ -1,0 +1,48 @@
+"""The settings of training: when, how, what is measured before a version answers, and how it is tried out."""
+
+from hybrid_coordinator.settings.kinds import (
+    BOOL,
+    COUNT,
+    COUNT_OR_ZERO,
+    DAYS,
+    LOAD,
+    MINUTES,
+    PAUSE,
+    RATE,
+    TEXT,
+    UNIT,
+)
+from hybrid_coordinator.settings.row import Setting
+
+TRAINING_TABLE: tuple[Setting, ...] = (
+    Setting("AUTO_FINETUNE_ENABLED", "finetune.enabled", BOOL, "Is the local model trained by itself, when there is enough to train on? It needs `pip install 'hybrid-coordinator[train]'`."),
+    Setting("AUTO_FINETUNE_MIN_EXAMPLES", "finetune.min_examples", COUNT, "With how many rows it begins."),
+    Setting("AUTO_FINETUNE_TRIGGER_EVERY", "finetune.trigger_every", COUNT, "After how many new rows it is trained again."),
+    Setting("AUTO_FINETUNE_SCHEDULE", "finetune.schedule", TEXT, "When a training may begin: minute, hour, day of month, month, day of week, as in cron."),
+    Setting("AUTO_FINETUNE_MODEL_BACKEND", "finetune.model_backend", TEXT, "Who trains: llama-cpp (an adapter, on this machine) or openai (a job at the vendor, which costs money)."),
+    Setting("HYBRID_FINETUNE_MINUTES", "finetune.minutes", MINUTES, "How long a training that began by itself may take."),
+    Setting("HYBRID_FINETUNE_MOST_LOAD", "finetune.most_load", LOAD, "The load average for each core above which none begins."),
+    Setting("HYBRID_FINETUNE_QUIET_S", "finetune.quiet_s", PAUSE, "For how long nobody may have asked anything before one begins."),
+    Setting("HYBRID_FINETUNE_ATTEMPTS", "finetune.attempts", COUNT, "How often one may break off without getting any further."),
+    Setting("HYBRID_FINETUNE_KEEP_RUNS", "finetune.keep_runs", COUNT, "How many folders of old runs stay, besides those of versions in use."),
+    Setting("HYBRID_FINETUNE_RECIPE", "training.recipe", TEXT, "A TOML file that says how: rank, alpha, targets, epochs, learning_rate, batch, length, seed and more."),
+    Setting("HYBRID_FINETUNE_BASE", "training.base", TEXT, "The weights of the local model (a GGUF file or a Hugging Face folder), where its server has them elsewhere."),
+    Setting("HYBRID_FINETUNE_THREADS", "training.threads", COUNT_OR_ZERO, "How many threads train; 0: one a core."),
+    Setting("HYBRID_DEPLOY_HOOK", "training.deploy_hook", TEXT, "A command that lets the llama.cpp server have a new adapter; it finds HYBRID_ADAPTER, HYBRID_VERSION and HYBRID_BASE in its environment."),
+    Setting("HYBRID_RECALL_SHARE", "held_out.most_recall", UNIT, "The share of training rows that is held back to see whether what was taught is known in other words."),
+    Setting("HYBRID_EXAM_ITEMS", "exam.most_items", COUNT, "How many held-out questions a version is asked at most."),
+    Setting("HYBRID_EXAM_TOKENS", "exam.most_tokens", COUNT, "How long its answers may be."),
+    Setting("HYBRID_EXAM_JUDGE", "training.judge", TEXT, "A model that judges answers besides, by its name; empty: none."),
+    Setting("HYBRID_PROMOTION_LEAST_ITEMS", "promotion.least_items", COUNT, "With fewer held-out questions nothing is promoted."),
+    Setting("HYBRID_PROMOTION_LEAST_GAIN", "promotion.least_gain", UNIT, "How much better a version must be on them."),
+    Setting("HYBRID_PROMOTION_MOST_FORGETTING", "promotion.most_forgetting", UNIT, "By which share the base's own answers may become less likely (nats a token)."),
+    Setting("HYBRID_PROMOTION_MOST_DOCUMENT_LOSS", "promotion.most_document_loss", UNIT, "The same for plain texts."),
+    Setting("HYBRID_PROMOTION_MOST_FORMAT_LOSS", "promotion.most_format_loss", UNIT, "How many fewer forms (JSON, tool calls) may be kept."),
+    Setting("HYBRID_CANARY_SHARE", "canary.share", UNIT, "The share of sessions that a version on trial answers."),
+    Setting("HYBRID_CANARY_ALPHA", "canary.alpha", RATE, "The chance of a wrong rollback, however often one looks."),
+    Setting("HYBRID_CANARY_MARGIN", "canary.margin", UNIT, "A version that is not worse than this is promoted once enough sessions were seen."),
+    Setting("HYBRID_CANARY_LEAST_SESSIONS", "canary.least_sessions", COUNT, "How many sessions those are, on each side."),
+    Setting("HYBRID_CANARY_MOST_DAYS", "canary.most_days", DAYS, "After so many days without a ruling it is withdrawn."),
+    Setting("HYBRID_CANARY_WATCH_DAYS", "canary.watch_days", DAYS, "For so many days after a promotion a share of sessions stays with the version before, and a worse one goes back."),
+    Setting("HYBRID_RETRIEVER_TRAINING", "training.retriever", BOOL, "Does search learn too, from passages that helped and passages that did not?"),
+)  # fmt: skip

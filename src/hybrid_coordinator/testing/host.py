@@ -1,0 +1,51 @@
+"""A host whose versions say what they were told to."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import anyio
+
+from hybrid_coordinator.domain.route import Location, ModelCard
+from hybrid_coordinator.domain.training import BaseWeights
+from hybrid_coordinator.domain.versions import ModelVersion
+from hybrid_coordinator.testing.model import Script, ScriptedModel
+
+
+class ScriptedHost:
+    """The `ModelHost` port over scripted models.
+
+    `scripts` holds what a version (the base, by its own name) does for each prompt, unless it says "An answer.";
+    `troubles` what opening one raises, and `gates` what opening one waits for. `opened` are all that were opened, with
+    their names, in order; `settled` the names that a server outside was settled on.
+    """
+
+    def __init__(
+        self, base: BaseWeights | None = None, *, scripts: Mapping[str, Sequence[Script]] | None = None
+    ) -> None:
+        self._base = base or BaseWeights("scripted", "00" * 32)
+        self._scripts = scripts or {}
+        self.troubles: dict[str, Exception] = {}
+        self.gates: dict[str, anyio.Event] = {}
+        self.opened: list[tuple[str, ScriptedModel]] = []
+        self.settled: list[str] = []
+
+    async def base(self) -> BaseWeights:
+        return self._base
+
+    async def open(self, version: ModelVersion | None, artefact: Path | None) -> ScriptedModel:
+        name = version.name if version else self._base.name
+        if (gate := self.gates.get(name)) is not None:
+            await gate.wait()
+        if (trouble := self.troubles.get(name)) is not None:
+            raise trouble
+        model = ScriptedModel(*self._scripts.get(name, ()), card=ModelCard(name, Location.LOCAL))
+        self.opened.append((name, model))
+        return model
+
+    async def settle(self, version: ModelVersion | None, artefact: Path | None) -> None:
+        self.settled.append(version.name if version else self._base.name)
+
+    @property
+    def running(self) -> list[str]:
+        """Those that were opened and are not closed, by name."""
+        return [name for name, model in self.opened if not model.closed]

@@ -1,0 +1,59 @@
+"""Base weights from a GGUF file or a Hugging Face folder, ready to be trained on."""
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerFast
+
+from hybrid_coordinator.errors import BadInput
+
+
+def load_base(path: Path, device: str = "cpu") -> tuple[Any, Any]:
+    """The model, in evaluation mode on that device, and its tokenizer, with a chat template and a padding token.
+
+    Quantised weights are unpacked: to 32 bits a weight, or 16 on CUDA. Nothing is ever downloaded. Raises BadInput for
+    what cannot be loaded, and MemoryError.
+    """
+    with _translated(path):
+        tokenizer = _load_tokenizer(path)
+        model = _load_model(path, torch.bfloat16 if device.startswith("cuda") else torch.float32)
+    if not tokenizer.chat_template:
+        raise BadInput(f"the base model {str(path)!r} has no chat template: choose one that was tuned for conversation")
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    return model.to(device).eval(), tokenizer
+
+
+def is_gguf(path: Path) -> bool:
+    """Whether these are the weights of a GGUF file; otherwise they are those of a folder."""
+    return not path.is_dir()
+
+
+def _load_tokenizer(path: Path) -> Any:
+    if is_gguf(path):  # asked through AutoTokenizer, it would read the whole header once more, for seconds
+        return PreTrainedTokenizerFast.from_pretrained(path.parent, gguf_file=path.name, local_files_only=True)
+    return AutoTokenizer.from_pretrained(path, local_files_only=True)
+
+
+def _load_model(path: Path, dtype: torch.dtype) -> Any:
+    if not is_gguf(path):
+        return AutoModelForCausalLM.from_pretrained(path, dtype=dtype, local_files_only=True)
+    model = AutoModelForCausalLM.from_pretrained(path.parent, gguf_file=path.name, dtype=dtype, local_files_only=True)
+    model.hf_quantizer = None  # the weights are unpacked: what is saved of it, and trained, is no longer quantised
+    model.is_quantized = False
+    del model.config.quantization_config
+    return model
+
+
+@contextlib.contextmanager
+def _translated(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, ValueError, KeyError, NotImplementedError) as error:
+        raise BadInput(
+            f"the base model {str(path)!r} cannot be loaded for training ({error}): "
+            "choose a GGUF file or a Hugging Face folder of a decoder that transformers knows"
+        ) from error

@@ -1,0 +1,141 @@
+"""What the base model says of itself, to be mixed in: its answers to general questions, and texts that it makes up.
+
+They are made once for a base and a seed, and kept line by line in the run's folder.
+"""
+
+import json
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from hybrid_coordinator.training.encoding import Message, forms_of, render
+from hybrid_coordinator.training.room import Learner, Room
+from hybrid_coordinator.training.writing import write_whole
+
+REPLAY = "replay.jsonl"
+
+ANSWER_TOKENS = 80
+TEXTS = 96
+TEXT_TOKENS = 100
+LEAST_CHARACTERS = 100
+"""Of a text: what ends sooner says nothing."""
+
+AT_ONCE = 32
+START_TOKENS = ("<|endoftext|>", "<|begin_of_text|>", "<s>", "<bos>")
+"""Between documents, where weights are first trained: what a model says after it is not an answer to anybody."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A conversation with the base model's own answer; `ended` unless that was broken off for its length."""
+
+    asked: list[Message]
+    answer: str
+    ended: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """What was made; what turned out empty or too short is left out."""
+
+    answers: tuple[Answered, ...]
+    texts: tuple[str, ...]
+
+
+def wants_replay(room: Room) -> bool:
+    """Whether the recipe mixes anything in."""
+    return room.recipe.replay_share > 0 or room.recipe.stay_weight > 0
+
+
+def replay(room: Room, learner: Learner) -> Replayed:
+    """Everything that is to be replayed; what an earlier launch made is read. Each prompt is asked in one form."""
+    if not wants_replay(room):
+        return Replayed((), ())
+    prompts = [forms_of(question)[at % 2] for at, question in enumerate(room.curriculum.replay)]
+    file = room.folder / REPLAY
+    total = len(prompts) + TEXTS
+    made = _read(file, {"base": room.order.base.sha256, "seed": room.recipe.seed})
+    room.tracker.enter("replay", total, len(made))
+    for lines in _missing(room, learner, prompts, len(made)):
+        _append(file, lines)
+        made += lines
+        room.tracker.advance(len(made))
+    return _sort(made)
+
+
+def _missing(
+    room: Room, learner: Learner, prompts: Sequence[list[Message]], made: int
+) -> Iterator[list[dict[str, Any]]]:
+    """Answers first, then texts, a batch at a time."""
+    while made < len(prompts):
+        answered = answer(learner, prompts[made : made + AT_ONCE])
+        yield [asdict(one) for one in answered]
+        made += len(answered)
+    while (at := made - len(prompts)) < TEXTS:
+        count = min(AT_ONCE, TEXTS - at)
+        torch.manual_seed(room.recipe.seed * TEXTS + at)
+        yield _make_texts(learner, count)
+        made += count
+
+
+def answer(learner: Learner, asked: Sequence[list[Message]]) -> list[Answered]:
+    """What the model says to each, as likely as it can; they all go through it together."""
+    texts = [render(learner.tokenizer, one, open_ended=True) for one in asked]
+    made = _generate(learner, texts, ANSWER_TOKENS, do_sample=False)
+    return [Answered(one, text, ended) for one, (text, ended) in zip(asked, made, strict=True)]
+
+
+def _make_texts(learner: Learner, count: int) -> list[dict[str, Any]]:
+    start = [_start_token(learner.tokenizer)] * count
+    made = _generate(learner, start, TEXT_TOKENS, do_sample=True, temperature=1.0, top_k=0, top_p=1.0)
+    return [{"text": text} for text, _ in made]
+
+
+def _generate(learner: Learner, texts: Sequence[str], most: int, **choice: Any) -> list[tuple[str, bool]]:
+    """What follows each text, and whether it came to an end by itself."""
+    tokenizer, model = learner.tokenizer, learner.model
+    tokenizer.padding_side = "left"
+    inputs = tokenizer(list(texts), return_tensors="pt", padding=True, add_special_tokens=False).to(model.device)
+    with torch.inference_mode():
+        whole = model.generate(**inputs, max_new_tokens=most, pad_token_id=tokenizer.pad_token_id, **choice)
+    made = whole[:, inputs.input_ids.shape[1] :].tolist()
+    tokenizer.padding_side = "right"
+    ends = set(_end_tokens(model))
+    return [(tokenizer.decode(one, skip_special_tokens=True).strip(), bool(ends.intersection(one))) for one in made]
+
+
+def _end_tokens(model: Any) -> list[int]:
+    ends = model.generation_config.eos_token_id
+    return ends if isinstance(ends, list) else [ends]
+
+
+def _start_token(tokenizer: Any) -> str:
+    known = tokenizer.get_vocab()
+    return next((token for token in START_TOKENS if token in known), tokenizer.bos_token or tokenizer.eos_token)
+
+
+def _sort(made: Sequence[dict[str, Any]]) -> Replayed:
+    answers = [Answered(line["asked"], line["answer"], line["ended"]) for line in made if line.get("answer")]
+    texts = [line["text"] for line in made if len(line.get("text", "")) >= LEAST_CHARACTERS]
+    return Replayed(tuple(answers), tuple(texts))
+
+
+def _read(file: Path, head: dict[str, Any]) -> list[dict[str, Any]]:
+    """The lines that were made for the same base and seed; a last one that was broken off is dropped."""
+    lines = file.read_bytes().split(b"\n")[:-1] if file.exists() else []
+    if lines and json.loads(lines[0]) == head:
+        write_whole(file, b"".join(line + b"\n" for line in lines))
+        return [json.loads(line) for line in lines[1:]]
+    write_whole(file, json.dumps(head).encode() + b"\n")
+    return []
+
+
+def _append(file: Path, lines: Sequence[dict[str, Any]]) -> None:
+    with file.open("ab") as out:
+        out.write(b"".join(json.dumps(line).encode() + b"\n" for line in lines))
+        out.flush()
+        os.fsync(out.fileno())
