@@ -10,6 +10,7 @@ import anyio
 
 from bench import (
     cache,
+    canary,
     extraction,
     gateway,
     latency,
@@ -18,6 +19,7 @@ from bench import (
     proving,
     recording,
     retrieval,
+    retriever,
     routing,
     silence,
     tool_calls,
@@ -27,10 +29,12 @@ from hybrid_coordinator.errors import CoordinatorError
 
 BENCHMARKS: dict[str, ModuleType] = {
     "retrieval": retrieval,
+    "retriever": retriever,
     "latency": latency,
     "gateway": gateway,
     "routing": routing,
     "cache": cache,
+    "canary": canary,
     "recording": recording,
     "learning": learning,
     "extraction": extraction,

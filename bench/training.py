@@ -25,6 +25,7 @@ PARTS = ("loop", "harm", "context", "value")
 QUICK_EVERY = 7
 """One fact of so many is taught in the quick version."""
 
+HARM_EVERY = 3
 HARM_RECIPE = "epochs = 3\n"
 WRONG_SHARE = 0.4
 """Of the interactions among which the value score, or chance, chooses."""
@@ -56,7 +57,8 @@ async def _measure(arguments: argparse.Namespace, folder: Path) -> dict[str, Any
         figures |= _tell_loop(await close_the_loop(folder / "loop", facts, quick=arguments.quick))
     if "harm" in arguments.only:
         recipe = QUICK_RECIPE if arguments.quick else HARM_RECIPE
-        version = await decide_on(folder / "harm", harmful_lessons(facts, arguments.seed), recipe)
+        lessons = harmful_lessons(facts[::HARM_EVERY], arguments.seed)
+        version = await decide_on(folder / "harm", lessons, recipe)
         figures |= {"harmful_decision": version["decision"], "harmful_why": version["why"]}
     figures["minutes"] = round((time.perf_counter() - started) / 60, 1)
     if "context" in arguments.only:

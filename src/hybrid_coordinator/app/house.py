@@ -12,6 +12,7 @@ from hybrid_coordinator.domain.route import Location, ModelCard
 from hybrid_coordinator.errors import BadInput, ModelUnavailable, Unavailable
 from hybrid_coordinator.flows import answer
 from hybrid_coordinator.flows.account import Bookkeeper
+from hybrid_coordinator.flows.adapted_questions import AdaptedQuestions
 from hybrid_coordinator.flows.answer import Answerer, AnswerPolicy
 from hybrid_coordinator.flows.augment import Augmenter
 from hybrid_coordinator.flows.budgets import Budgets
@@ -54,7 +55,8 @@ from hybrid_coordinator.settings import Settings
 class Backends:
     """What stands behind the ports. Tests build one of fakes; `open_house` builds the real one.
 
-    `instance` names this house among those that learn on the same stores: the same after a restart.
+    `instance` names this house among those that learn on the same stores: the same after a restart. Without a
+    `retriever`, which keeps what search has learned, search learns nothing.
     """
 
     embedder: Embedder
@@ -71,6 +73,7 @@ class Backends:
     neighbours: Mapping[str, Check]
     training: TrainingBackends
     instance: str = ""
+    retriever: Keepsake | None = None
 
 
 class House:
@@ -91,8 +94,15 @@ class House:
             self.ledger, backends.experience, settings.grounding, UsefulnessPolicy(), settings.silence
         )
         self.stopwatch = Stopwatch(self.clock)
+        self.adapted = self._wire_adapted(backends)
         self.augmenter = Augmenter(
-            self.embedder, self.knowledge, self.history, settings.grounding, self.experience, self.stopwatch
+            self.embedder,
+            self.knowledge,
+            self.history,
+            settings.grounding,
+            self.experience,
+            self.stopwatch,
+            self.adapted,
         )
         self.crediting = Crediting(self.ledger, self.knowledge, self.experience)
         self.traffic = Traffic()
@@ -128,6 +138,8 @@ class House:
         await self.lessons.open()
         await self.experience.open()
         await self.training.following.restore()
+        if self.adapted is not None:
+            await self.adapted.restore()
 
     @property
     def catalog(self) -> Catalog:
@@ -144,6 +156,12 @@ class House:
         """Who learns."""
         return self.learning.daemon
 
+    def _wire_adapted(self, backends: Backends) -> AdaptedQuestions | None:
+        runs, keepsake = backends.training.runs, backends.retriever
+        if keepsake is None:
+            return None
+        return AdaptedQuestions(runs, keepsake, self.embedder.identity, self.clock, share=self.settings.canary.share)
+
     def _wire_learning(self, backends: Backends) -> Learning:
         return Learning(
             self.settings,
@@ -159,6 +177,7 @@ class House:
             clock=self.clock,
             traffic=self.traffic,
             training=backends.training,
+            adapted=self.adapted,
             name=backends.instance or self.clock.new_id(),
         )
 

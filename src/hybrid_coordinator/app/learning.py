@@ -8,6 +8,7 @@ from hybrid_coordinator.app.training import Training, TrainingBackends
 from hybrid_coordinator.daemon import Daemon, Worker
 from hybrid_coordinator.domain.learning import Learned
 from hybrid_coordinator.domain.route import Location
+from hybrid_coordinator.flows.adapted_questions import AdaptedQuestions
 from hybrid_coordinator.flows.ageing import Ageing
 from hybrid_coordinator.flows.caching import SemanticCache
 from hybrid_coordinator.flows.comparing import Comparer
@@ -30,6 +31,9 @@ from hybrid_coordinator.flows.proving import Prover
 from hybrid_coordinator.flows.publishing import Publisher
 from hybrid_coordinator.flows.quarantine import Quarantine
 from hybrid_coordinator.flows.restoring import Restorer
+from hybrid_coordinator.flows.retriever_examples import ExampleGatherer
+from hybrid_coordinator.flows.retriever_training import RetrieverTrainer
+from hybrid_coordinator.flows.retriever_watch import RetrieverWatch
 from hybrid_coordinator.flows.rollback import Rollback, RolledBack
 from hybrid_coordinator.flows.scoring import Scorer
 from hybrid_coordinator.flows.skill_tree import SkillTree
@@ -44,6 +48,7 @@ from hybrid_coordinator.logic.experiment_verdicts import ExperimentPolicy
 from hybrid_coordinator.logic.extraction_fixes import choose_fix
 from hybrid_coordinator.logic.gaps import GapPolicy
 from hybrid_coordinator.logic.preferences import PreferencePolicy
+from hybrid_coordinator.logic.retriever_gate import RetrieverPolicy
 from hybrid_coordinator.logic.screening import screen
 from hybrid_coordinator.logic.skill_tree import TreePolicy
 from hybrid_coordinator.logic.staleness import StalenessPolicy
@@ -109,6 +114,7 @@ class Learning:
         clock: Clock,
         traffic: Traffic,
         training: TrainingBackends,
+        adapted: AdaptedQuestions | None,
         name: str,
     ) -> None:
         """`name` tells this process from others that learn on the same stores."""
@@ -121,6 +127,7 @@ class Learning:
         self._traffic = traffic
         self._experience = experience
         self._crediting = crediting
+        self._adapted = adapted
         self._models = [model for model in models.values() if model.card.location is Location.LOCAL]
         catalog = self.catalog = backends.catalog
         self.journal = Journal(backends.event_log, clock)
@@ -215,15 +222,28 @@ class Learning:
 
     def _steps(self) -> Mapping[str, Sequence[Worker]]:
         """What each step is made of. Whatever changes the catalogue is published at once."""
+        search_trainer, search_watch = self._searching()
         return {
             "ingest": self._ingest(),
             "score": [Scorer(self._ledger, self._settings.scoring)],
             "extract": [*self._extract(), self.publisher],
             "curate": [self.curator, self.tree, self.publisher],
-            "train": [self._pair_finder(), self.exporter, self.training.finetuner],
-            "deploy": self.training.deploy_steps,
+            "train": [self._pair_finder(), self.exporter, self.training.finetuner, *search_trainer],
+            "deploy": [*self.training.deploy_steps, *search_watch],
             "measure": [self._prover(), self._experience, self.publisher, self.training.examiner],
         }
+
+    def _searching(self) -> tuple[Sequence[Worker], Sequence[Worker]]:
+        """Who trains search, and who tries that out."""
+        adapted, versions, clock = self._adapted, self.training.versions, self._clock
+        if adapted is None:
+            return (), ()
+        policy = RetrieverPolicy()
+        gatherer = ExampleGatherer(self._ledger, self._backends.annals, self._knowledge, self._embedder, clock, policy)
+        trainer = RetrieverTrainer(
+            gatherer, adapted, self.training.runs, versions, self._knowledge, self._embedder, clock, policy
+        )
+        return (trainer,), (RetrieverWatch(versions, adapted, gatherer, clock, self._settings.canary),)
 
     def _ingest(self) -> list[Worker]:
         backends, clock = self._backends, self._clock

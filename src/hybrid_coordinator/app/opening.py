@@ -18,6 +18,7 @@ from hybrid_coordinator.app.folder import (
     EXPERIENCE_FILE,
     KNOWLEDGE_FOLDER,
     LEDGER_FILE,
+    RETRIEVER_FILE,
     ROUTER_FILE,
     RUNS_FOLDER,
     TELEMETRY_FOLDER,
@@ -143,6 +144,7 @@ async def open_backends(settings: Settings, folder: Path, stack: AsyncExitStack)
         neighbours=_open_neighbours(settings),
         training=_training_backends(settings, folder, records.runs, engines, clock),
         instance=name_instance(folder),
+        retriever=FileKeepsake(folder / RETRIEVER_FILE) if settings.training.retriever else None,
     )
 
 

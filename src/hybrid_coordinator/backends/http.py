@@ -59,9 +59,15 @@ class Endpoint:
         return f"{self.name} at {where!r} {what.replace(self.key, '***') if self.key else what}"
 
 
+KEPT_S = 2.0
+"""How long an idle connection is kept. llama.cpp closes one after five seconds, and a request that is sent just then is
+lost: we close it first."""
+
+
 def open_client(*, trust_env: bool) -> httpx2.AsyncClient:
     """A client for one API. `trust_env` lets the proxy variables of the environment apply: for remote APIs only."""
-    return httpx2.AsyncClient(trust_env=trust_env, follow_redirects=False)
+    limits = httpx2.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=KEPT_S)
+    return httpx2.AsyncClient(trust_env=trust_env, follow_redirects=False, limits=limits)
 
 
 def json_bytes(body: Mapping[str, Any]) -> bytes:

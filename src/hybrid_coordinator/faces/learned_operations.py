@@ -86,6 +86,7 @@ async def exclude(house: House, request: shapes.ExcludeRequest) -> shapes.Exclud
         kept=list(excluded.kept),
         returned=list(excluded.returned),
         answers_forgotten=excluded.answers_forgotten,
+        versions=list(excluded.versions),
     )
 
 

@@ -201,6 +201,7 @@ class ExcludeResult(Result):
     kept: list[str] = Field(description="What was learned of others too, and stays without it.")
     returned: list[str] = Field(description="What came back because what had replaced it is gone.")
     answers_forgotten: int
+    versions: list[str] = Field(description="Versions of models that were trained on it; `models drop` takes one out.")
 
 
 class TraceRequest(Request):

@@ -159,6 +159,8 @@ class VersionResult(Result):
     changed_at: datetime
     canary_since: datetime | None
     serving_since: datetime | None
+    watched_until: datetime | None = Field(description="Until then a share of sessions stays with the version before.")
+    tainted_by: list[str] = Field(description="Interactions it was trained on that have been excluded since.")
 
     @classmethod
     def of(cls, version: ModelVersion) -> "VersionResult":
@@ -185,6 +187,8 @@ class VersionResult(Result):
             changed_at=version.changed_at,
             canary_since=version.canary_since,
             serving_since=version.serving_since,
+            watched_until=version.watched_until,
+            tainted_by=list(version.tainted_by),
         )
 
 
@@ -220,7 +224,7 @@ class LineageResult(Result):
     version: VersionResult
     run: RunResult | None
     recipe: dict[str, Any]
-    sources: int = Field(description="Interactions, corrections and learned things it was trained on.")
+    sources: int = Field(description="Rows it was trained on.")
     excluded: list[str] = Field(description="Those of them that have been excluded since.")
     log: list[VersionChangeResult]
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from hybrid_coordinator.domain.knowledge import CONTEXT_COLLECTIONS, Collection, Passage, Probe, SearchMode
 from hybrid_coordinator.domain.route import Location
+from hybrid_coordinator.flows.adapted_questions import AdaptedQuestions, search_adapted
 from hybrid_coordinator.flows.experience import Experience
 from hybrid_coordinator.flows.history import History
 from hybrid_coordinator.flows.stopwatch import RANKING, Stopwatch
@@ -40,7 +41,7 @@ class Augmenter:
     """Embeds a question once and searches with it.
 
     Without an `experience` what is put before a question stands as the search found it; with one, a `stopwatch` times
-    what ranking by it takes.
+    what ranking by it takes. Passages are looked for as `adapted` moves questions, each session one way.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class Augmenter:
         policy: GroundingPolicy,
         experience: Experience | None = None,
         stopwatch: Stopwatch | None = None,
+        adapted: AdaptedQuestions | None = None,
     ) -> None:
         self._embedder = embedder
         self._knowledge = knowledge
@@ -58,20 +60,21 @@ class Augmenter:
         self._policy = policy
         self._experience = experience
         self._stopwatch = stopwatch
+        self._adapted = adapted
 
     @property
     def policy(self) -> GroundingPolicy:
         """How a question is grounded now: the threshold of silence moves with what is learned."""
         return self._experience.grounding if self._experience else self._policy
 
-    async def consult(self, text: str) -> Finding:
+    async def consult(self, text: str, session: str = "") -> Finding:
         """What to put before a question that was checked already, the most useful first. Counts it as accessed."""
         wanted = self._policy.max_passages
         if self._experience is None:
-            return await self.find(text)
+            return await self.find(text, session=session)
         usefulness = self._experience.usefulness
         probe = await self._probe(text)
-        found = await self._knowledge.search(probe, CONTEXT_COLLECTIONS, limit=wanted + usefulness.spare)
+        found = await self._search(probe, CONTEXT_COLLECTIONS, session, limit=wanted + usefulness.spare)
         with self._stopwatch.timing(RANKING) if self._stopwatch else nullcontext():
             chosen = choose(found, self._experience.pull, wanted, usefulness)
         return self._note(probe, chosen)
@@ -83,11 +86,24 @@ class Augmenter:
         *,
         limit: int | None = None,
         mode: SearchMode = SearchMode.HYBRID,
+        session: str = "",
     ) -> Finding:
         """Passages for a question that was checked already. Counts them as accessed."""
         probe = await self._probe(text)
         wanted = self._policy.max_passages if limit is None else limit
-        return self._note(probe, await self._knowledge.search(probe, collections, limit=wanted, mode=mode))
+        return self._note(probe, await self._search(probe, collections, session, limit=wanted, mode=mode))
+
+    async def _search(
+        self,
+        probe: Probe,
+        collections: Sequence[Collection],
+        session: str,
+        *,
+        limit: int,
+        mode: SearchMode = SearchMode.HYBRID,
+    ) -> list[Passage]:
+        adapted = self._adapted.adapt(probe.vector, session) if self._adapted else probe.vector
+        return await search_adapted(self._knowledge, probe, adapted, collections, limit=limit, mode=mode)
 
     async def _probe(self, text: str) -> Probe:
         (vector,) = await self._embedder.embed([text])

@@ -119,7 +119,8 @@ class Decider:
     async def _choose(self, answer_id: str, query: Query, cards: Sequence[ModelCard]) -> Decision:
         passages: tuple[Passage, ...] = ()
         if query.text and query.wishes.context and not _is_tool_turn(query.conversation):
-            finding = await self._augmenter.consult(f"{query.text}\n{error_lines(query.context)}".strip())
+            asked = f"{query.text}\n{error_lines(query.context)}".strip()
+            finding = await self._augmenter.consult(asked, query.session_id or "")
             passages = finding.passages
         if query.needs_remote and query.preference is Preference.AUTO and (remote := self._remote(cards)):
             return Decision(_plain_route(query, Target.REMOTE, remote, query.needs_remote), passages)

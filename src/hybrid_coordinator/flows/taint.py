@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 from hybrid_coordinator.domain.learning import Worked
-from hybrid_coordinator.domain.training import Run
+from hybrid_coordinator.domain.training import Run, Teaching
 from hybrid_coordinator.domain.versions import ModelVersion, VersionStage
 from hybrid_coordinator.flows.versions import Versions
 from hybrid_coordinator.logic.version_changes import Ruled, taint
@@ -65,6 +65,8 @@ class Taint:
         return [await self._versions.drop(version.name, "person", why) for version in serving_last]
 
     async def rebuild(self, names: Iterable[str]) -> list[Run]:
-        """Begin a run for each model that these are versions of. Raises Conflict while one is running."""
-        versions = [await self._runs.version(name) for name in names]
+        """Begin a run for each model that these are versions of; search trains itself. Raises Conflict while one is
+        running."""
+        found = [await self._runs.version(name) for name in names]
+        versions = [version for version in found if version.teaching is not Teaching.RETRIEVER]
         return [await self._rebuild(model) for model in dict.fromkeys(version.model for version in versions)]

@@ -24,9 +24,9 @@ class CanaryPolicy:
     was taught. After `most_days` without a ruling it is withdrawn.
     """
 
-    share: float = 0.1
+    share: float = 0.3
     alpha: float = 0.05
-    margin: float = 0.05
+    margin: float = 0.2
     least_sessions: int = 20
     most_days: float = 14.0
     watch_days: float = 7.0

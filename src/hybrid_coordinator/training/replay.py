@@ -4,6 +4,7 @@ They are made once for a base and a seed, and kept line by line in the run's fol
 """
 
 import json
+import math
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -55,28 +56,36 @@ def replay(room: Room, learner: Learner) -> Replayed:
     """Everything that is to be replayed; what an earlier launch made is read. Each prompt is asked in one form."""
     if not wants_replay(room):
         return Replayed((), ())
-    prompts = [forms_of(question)[at % 2] for at, question in enumerate(room.curriculum.replay)]
+    answers, texts = _wanted(room)
+    prompts = [forms_of(question)[at % 2] for at, question in enumerate(room.curriculum.replay[:answers])]
     file = room.folder / REPLAY
-    total = len(prompts) + TEXTS
+    total = len(prompts) + texts
     made = _read(file, {"base": room.order.base.sha256, "seed": room.recipe.seed})
     room.tracker.enter("replay", total, len(made))
-    for lines in _missing(room, learner, prompts, len(made)):
+    for lines in _missing(room, learner, prompts, texts, len(made)):
         _append(file, lines)
         made += lines
         room.tracker.advance(len(made))
     return _sort(made)
 
 
+def _wanted(room: Room) -> tuple[int, int]:
+    """How many answers, and how many texts: no more than training will come to see."""
+    recipe, rows = room.recipe, len(room.curriculum.train)
+    updates = math.ceil(recipe.epochs * rows / recipe.batch)
+    return math.ceil(recipe.replay_share * rows * recipe.epochs), min(TEXTS, max(AT_ONCE, updates))
+
+
 def _missing(
-    room: Room, learner: Learner, prompts: Sequence[list[Message]], made: int
+    room: Room, learner: Learner, prompts: Sequence[list[Message]], texts: int, made: int
 ) -> Iterator[list[dict[str, Any]]]:
     """Answers first, then texts, a batch at a time."""
     while made < len(prompts):
         answered = answer(learner, prompts[made : made + AT_ONCE])
         yield [asdict(one) for one in answered]
         made += len(answered)
-    while (at := made - len(prompts)) < TEXTS:
-        count = min(AT_ONCE, TEXTS - at)
+    while (at := made - len(prompts)) < texts:
+        count = min(AT_ONCE, texts - at)
         torch.manual_seed(room.recipe.seed * TEXTS + at)
         yield _make_texts(learner, count)
         made += count

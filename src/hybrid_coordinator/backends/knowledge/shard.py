@@ -130,7 +130,7 @@ class Shard:
 
     def vectors(self, points: Iterable[int]) -> dict[int, Vector]:
         """The dense vectors of those points that are here."""
-        return {record.id: record.vector[DENSE] for record in self._retrieve(points, payload=False, vectors=True)}
+        return _dense(self._retrieve(points, payload=False, vectors=True))
 
     def page(self, start: int, limit: int) -> dict[int, dict[str, Any]]:
         """Points from `start` on, by ascending id, with their payloads."""
@@ -238,6 +238,10 @@ def _exactly(query: Any, points: set[Any]) -> QueryRequest:
 
 def _scores(answer: Iterable[Any]) -> dict[int, float]:
     return {point.id: point.score for point in answer}
+
+
+def _dense(records: Iterable[Any]) -> dict[int, Vector]:
+    return {record.id: record.vector[DENSE] for record in records}
 
 
 def _payloads(records: Iterable[Any]) -> dict[int, dict[str, Any]]:

@@ -119,7 +119,7 @@ class StreamingApi:
                 headers=self._headers | {b"Content-Type": b"application/json", b"Accept": EVENT_STREAM.encode()},
                 timeout=self._timeout,
             )
-            response = await self._client.send(request, stream=True)
+            response = await self._send(request)
             try:
                 await check_status(response, self._endpoint)
                 await self._check_type(response)
@@ -127,6 +127,13 @@ class StreamingApi:
                 await response.aclose()
                 raise
             return response
+
+    async def _send(self, request: httpx2.Request) -> httpx2.Response:
+        """llama.cpp now and then closes a connection that was kept, just as a request is on its way: it never saw it."""
+        try:
+            return await self._client.send(request, stream=True)
+        except httpx2.RemoteProtocolError:
+            return await self._client.send(request, stream=True)
 
     async def _check_type(self, response: httpx2.Response) -> None:
         sent = response.headers.get("content-type", EVENT_STREAM)

@@ -236,6 +236,8 @@ def exclude(interaction_id: str, why: str | None, as_json: bool) -> None:
         f"excluded; {len(done['retired']):,} learned things retired, {len(done['kept']):,} stay without it, "
         f"{done['answers_forgotten']:,} remembered answers forgotten"
     )
+    for version in done["versions"]:
+        out.print(f"[yellow]{safe(version)} was trained on it:[/] hybrid-coordinator models drop {safe(version)} --rebuild")
 
 
 @click.command()
