@@ -20,7 +20,7 @@ LONGEST_S = 1_500.0
 ASKERS = 2
 OPEN = ("candidate", "canary")
 DECIDED = ("canary", "serving", "held", "rejected")
-QUICK_RECIPE = "epochs = 2\n"
+QUICK_RECIPE = "epochs = 4\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +133,7 @@ def _automatic(folder: Path, rows: int, recipe: str) -> dict[str, str]:
         "HYBRID_LEARNING_TICK_S": "2",
         "HYBRID_DATASET_EVERY_S": "5",
         "HYBRID_CANARY_SHARE": "0.5",
+        **({"HYBRID_EXAM_GENERAL": "12", "HYBRID_PROMOTION_LEAST_ITEMS": "6"} if recipe == QUICK_RECIPE else {}),
         "HYBRID_FINETUNE_RECIPE": str(file),
     }
 

@@ -119,9 +119,13 @@ CALM = Settings(
 """Nothing is left to chance."""
 
 
-async def no_likelihoods(_run_id: str) -> tuple[()]:
-    """Nothing was trained."""
-    return ()
+def no_training() -> TrainingBackends:
+    """Nobody trains, and nothing was trained."""
+
+    async def likelihoods(_run_id: str) -> tuple[()]:
+        return ()
+
+    return TrainingBackends(MemoryRuns(), MemoryWorkshop(), {}, {}, {}, likelihoods)
 
 
 @dataclass
@@ -170,7 +174,7 @@ class Room:
                 files=LocalFiles(),
                 clock=self.clock,
                 neighbours={},
-                training=TrainingBackends(MemoryRuns(), MemoryWorkshop(), {}, {}, {}, no_likelihoods),
+                training=no_training(),
             ),
         )
 

@@ -53,6 +53,7 @@ class VersionRoom:
     ledger: Ledger = field(default_factory=MemoryLedger)
     clock: ManualClock = field(default_factory=ManualClock)
     events: list[tuple[str, str]] = field(default_factory=list)
+    forgotten: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.open_process()
@@ -63,13 +64,16 @@ class VersionRoom:
         self.base = ScriptedModel(*self.scripts.get("tiny", ()), card=replace(LOCAL, name="tiny"))
         self.local = VersionedModel(LOCAL, self.base, "tiny")
         lineup = Lineup(self.workshop, {"local": self.host}, {"local": self.local})
-        self.enactor = Enactor(self.runs, lineup, self.clock, self.note, self.policy)
+        self.enactor = Enactor(self.runs, lineup, self.clock, self.note, self.policy, self.forget)
         self.versions = Versions(self.runs, self.workshop, self.enactor)
         self.following = Following(self.runs, self.workshop, self.enactor)
         self.watch = CanaryWatch(self.ledger, self.versions, {"local": self.local}, self.clock, self.policy)
 
     async def note(self, kind: str, **fields: Any) -> None:
         self.events.append((kind, fields["version"]))
+
+    async def forget(self, name: str) -> None:
+        self.forgotten.append(name)
 
     async def keep(self, *versions: ModelVersion) -> None:
         """Put versions on record as they are."""

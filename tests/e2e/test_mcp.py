@@ -28,8 +28,9 @@ from hybrid_coordinator.faces.mcp import INSTRUCTIONS, McpFace, build_mcp, descr
 from hybrid_coordinator.faces.operations import TOOLS
 from hybrid_coordinator.settings import ServerSettings, Settings
 from hybrid_coordinator.testing import HashEmbedder, ManualClock, MemoryKnowledge, MemoryLedger, ScriptedModel
-from room import Memory, cache_in_memory, learn_from_fakes
+from room import Memory, cache_in_memory, learn_from_fakes, no_training
 
+TRAINING_TOOLS = {"train_model", "training_run", "model_versions"}
 GOLDEN = Path(__file__).parents[1] / "unit" / "golden" / "tools_list.json"
 DEADLINE_S = 10.0
 
@@ -72,6 +73,7 @@ def build_house(
             files=LocalFiles(),
             clock=ManualClock(),
             neighbours={},
+            training=no_training(),
         ),
     )
 
@@ -219,8 +221,17 @@ async def test_every_tool_answers_in_memory(house: House, era: Era) -> None:
     async with Client(build_mcp(house).server, mode=era) as client:
         answers = await use_every_tool(client)
 
-    assert answers.keys() == {operation.name for operation in TOOLS}
+    assert answers.keys() | TRAINING_TOOLS == {operation.name for operation in TOOLS}
     check_every_answer(answers)
+
+
+async def test_where_nobody_trains_the_training_tools_say_so(house: House) -> None:
+    async with Client(build_mcp(house).server) as client:
+        listed = await client.call_tool("model_versions", {})
+
+    assert listed.structured_content == {"answering": {}, "versions": []}
+    assert "nobody here trains" in await refusal(house, "train_model", export=False)
+    assert "'gone'" in await refusal(house, "training_run", run_id="gone")
 
 
 @both_eras
@@ -275,7 +286,7 @@ def test_what_a_model_reads_of_the_tools_stays_small() -> None:
         for tool in map(describe_tool, TOOLS)
     ]
 
-    assert len(json.dumps(read, separators=(",", ":"))) <= 6_000
+    assert len(json.dumps(read, separators=(",", ":"))) <= 7_000
     assert len(INSTRUCTIONS) <= 1_000
 
 

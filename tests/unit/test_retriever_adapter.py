@@ -69,9 +69,9 @@ def test_what_was_right_comes_nearer_than_what_was_not() -> None:
 def test_a_step_goes_down_the_very_slope_of_the_loss() -> None:
     rate = 1e-4
     one_step = fit(FittingPolicy(steps=1, rate=rate))
-    nothing, direction = np.zeros_like(one_step), one_step / np.linalg.norm(one_step)
+    step = np.asarray(1e-2 * one_step / np.linalg.norm(one_step), np.float32)
 
-    measured = (loss(1e-2 * direction) - loss(nothing - 1e-2 * direction)) / 2e-2
+    measured = (loss(step) - loss(-step)) / 2e-2
 
     assert measured == pytest.approx(-np.linalg.norm(one_step) / rate, rel=0.02)
 
@@ -103,13 +103,19 @@ def test_what_cannot_be_read_is_damaged(spoilt: bytes) -> None:
         load_adapters(spoilt)
 
 
-def test_the_newest_are_held_out_and_no_question_of_theirs_is_learned_from() -> None:
+def test_questions_first_asked_last_are_held_out_and_nothing_of_them_is_learned_from() -> None:
     examples = [example(n, "p1", family=f"f{n % 6}") for n in range(8)]
 
     taught, held_out = hold_out(examples[::-1], POLICY)
 
-    assert [one.source for one in held_out] == ["i6", "i7"]
-    assert [one.family for one in taught] == ["f2", "f3", "f4", "f5"]
+    assert [one.source for one in held_out] == ["i4", "i5"]
+    assert [one.source for one in taught] == ["i0", "i1", "i2", "i3", "i6", "i7"]
+
+
+def test_where_everything_is_asked_again_and_again_most_is_still_learned_from() -> None:
+    taught, held_out = hold_out([example(n, "p1", family=f"f{n % 8}") for n in range(80)], POLICY)
+
+    assert (len(taught), len(held_out)) == (60, 20)
 
 
 def test_ranks_are_scored_as_usual() -> None:

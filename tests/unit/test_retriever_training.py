@@ -8,12 +8,16 @@ from pathlib import Path
 
 import pytest
 
+from hybrid_coordinator.app import open_house
 from hybrid_coordinator.backends.keepsake import FileKeepsake
 from hybrid_coordinator.backends.knowledge.edge import EdgeKnowledge
 from hybrid_coordinator.backends.ledger.records import Records
+from hybrid_coordinator.daemon import Stepped
 from hybrid_coordinator.domain.interaction import AgentType, Interaction, Outcome, OutcomeKind, ValueScore
 from hybrid_coordinator.domain.knowledge import Collection, Draft
+from hybrid_coordinator.domain.training import Run
 from hybrid_coordinator.domain.versions import ModelVersion, VersionStage
+from hybrid_coordinator.errors import StorageFull
 from hybrid_coordinator.flows.adapted_questions import RETRIEVER, AdaptedQuestions, goes_on_trial
 from hybrid_coordinator.flows.augment import Augmenter
 from hybrid_coordinator.flows.enacting import Enactor
@@ -22,11 +26,13 @@ from hybrid_coordinator.flows.lineup import Lineup
 from hybrid_coordinator.flows.retriever_examples import ExampleGatherer
 from hybrid_coordinator.flows.retriever_training import RetrieverTrainer
 from hybrid_coordinator.flows.retriever_watch import RetrieverWatch
+from hybrid_coordinator.flows.taint import Taint
 from hybrid_coordinator.flows.versions import Versions
 from hybrid_coordinator.logic.canary import CanaryPolicy
 from hybrid_coordinator.logic.grounding import GroundingPolicy
 from hybrid_coordinator.logic.retriever_gate import RetrieverPolicy
 from hybrid_coordinator.ports import Annals, Keepsake, Knowledge, Ledger, Runs
+from hybrid_coordinator.settings import load_settings
 from hybrid_coordinator.testing import (
     HashEmbedder,
     ManualClock,
@@ -46,10 +52,19 @@ async def forget(_kind: str, **_fields: object) -> None:
     """Nobody reads the journal here."""
 
 
+class FullDisk(Memory):
+    """A keepsake that cannot be written."""
+
+    async def save(self, content: bytes) -> None:
+        raise StorageFull("no space is left; free some")
+
+
 @dataclass
 class Bench:
     """Passages whose words no question uses, and everything that learns which is meant."""
 
+    ledger: Ledger
+    annals: Annals
     policy: RetrieverPolicy = field(
         default_factory=lambda: RetrieverPolicy(least_examples=40, trigger_every=60, least_held_out=10)
     )
@@ -57,8 +72,6 @@ class Bench:
     clock: ManualClock = field(default_factory=ManualClock)
     embedder: HashEmbedder = field(default_factory=HashEmbedder)
     knowledge: Knowledge = field(default_factory=MemoryKnowledge)
-    ledger: Ledger = field(default_factory=MemoryLedger)
-    annals: Annals | None = None
     runs: Runs = field(default_factory=MemoryRuns)
     keepsake: Keepsake = field(default_factory=Memory)
 
@@ -71,8 +84,7 @@ class Bench:
         self.adapted = AdaptedQuestions(self.runs, self.keepsake, embedder.identity, clock, share=self.canary.share)
         enactor = Enactor(self.runs, Lineup(MemoryWorkshop(), {}, {}), clock, forget, self.canary)
         self.versions = Versions(self.runs, MemoryWorkshop(), enactor)
-        annals = self.annals or MemoryAnnals(self.ledger)
-        gatherer = ExampleGatherer(self.ledger, annals, self.knowledge, embedder, clock, self.policy)
+        gatherer = ExampleGatherer(self.ledger, self.annals, self.knowledge, embedder, clock, self.policy)
         self.trainer = RetrieverTrainer(
             gatherer, self.adapted, self.runs, self.versions, self.knowledge, embedder, clock, self.policy
         )
@@ -117,7 +129,8 @@ class Bench:
 
 @pytest.fixture
 async def bench() -> Bench:
-    bench = Bench()
+    ledger = MemoryLedger()
+    bench = Bench(ledger, MemoryAnnals(ledger))
     await bench.fill()
     return bench
 
@@ -213,6 +226,32 @@ async def test_what_is_excluded_is_not_learned_from(bench: Bench) -> None:
     assert await bench.runs.trained_on(["i3", "i4"]) == {"hash-of-words+v1": ["i4"]}
 
 
+async def test_without_room_on_the_disk_there_is_no_version(bench: Bench) -> None:
+    bench.keepsake = FullDisk()
+    bench.open_process()
+    await bench.teach(120)
+
+    with pytest.raises(StorageFull):
+        await bench.trainer.work()
+
+    assert await bench.runs.versions() == []
+    assert await bench.first("machine dryer once more") == "p0"
+
+
+async def test_nobody_is_asked_to_train_search_anew_after_an_exclusion(bench: Bench) -> None:
+    async def rebuild(_model: str) -> Run:
+        raise AssertionError("search trains itself")
+
+    await bench.teach(120)
+    await bench.trainer.work()
+    taint = Taint(bench.runs, bench.versions, rebuild)
+
+    await taint.drop([(await bench.newest()).name], "an interaction was excluded")
+
+    assert await taint.rebuild([(await bench.newest()).name]) == []
+    assert (await bench.newest()).stage is VersionStage.DROPPED
+
+
 async def try_out(bench: Bench, tried: bool, other: bool, *, count: int = 80) -> None:
     """Sessions of both ways, and whether their passages helped."""
     await bench.teach(120)
@@ -295,9 +334,14 @@ async def test_the_stores_of_the_product_carry_it_too(tmp_path: Path) -> None:
     records = await Records.open(f"sqlite:///{tmp_path / 'ledger.db'}")
     embedder = HashEmbedder()
     knowledge = await EdgeKnowledge.open(tmp_path / "knowledge", embedder.identity)
-    keepsake = FileKeepsake(tmp_path / "retriever.npz")
-    stores = {"knowledge": knowledge, "ledger": records.ledger, "annals": records.annals, "runs": records.runs}
-    bench = Bench(embedder=embedder, keepsake=keepsake, **stores)
+    bench = Bench(
+        records.ledger,
+        records.annals,
+        embedder=embedder,
+        knowledge=knowledge,
+        runs=records.runs,
+        keepsake=FileKeepsake(tmp_path / "retriever.npz"),
+    )
     await bench.fill()
 
     await try_out(bench, tried=True, other=False)
@@ -308,3 +352,14 @@ async def test_the_stores_of_the_product_carry_it_too(tmp_path: Path) -> None:
     assert await bench.first("machine dryer once more") == "p7"
     await knowledge.aclose()
     await records.aclose()
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+async def test_the_house_learns_to_search_only_where_that_is_wanted(tmp_path: Path, wanted: bool) -> None:
+    settings = load_settings({"HYBRID_DATA_DIR": str(tmp_path), "HYBRID_RETRIEVER_TRAINING": str(wanted).lower()})
+
+    async with open_house(settings) as house:
+        steps = [event async for event in house.daemon.run_once() if isinstance(event, Stepped)]
+
+    assert (house.adapted is not None) is wanted
+    assert not [step.state.error for step in steps if step.state.error]

@@ -155,6 +155,7 @@ async def test_rolling_back_goes_down_the_stack_to_the_base() -> None:
 
     assert (first, room.answering) == (("tiny+v1", None), ("tiny", None))
     assert await room.stages() == {"tiny+v1": ROLLED_BACK, "tiny+v2": ROLLED_BACK}
+    assert room.forgotten == ["tiny+v2", "tiny+v1"]
     with pytest.raises(Conflict, match="nothing to roll back"):
         await room.versions.roll_back("local", "person", "again")
 

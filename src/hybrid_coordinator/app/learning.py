@@ -138,6 +138,7 @@ class Learning:
             datasets=backends.datasets,
             agenda=backends.agenda,
             embedder=embedder,
+            cache=cache,
             models=models,
             clock=clock,
             traffic=traffic,

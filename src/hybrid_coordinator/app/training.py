@@ -13,6 +13,7 @@ from hybrid_coordinator.daemon import Worker
 from hybrid_coordinator.domain.training import UNFINISHED, Recipe, Run, RunState, Teaching
 from hybrid_coordinator.domain.versions import ModelVersion, VersionStage
 from hybrid_coordinator.errors import BadInput
+from hybrid_coordinator.flows.caching import SemanticCache
 from hybrid_coordinator.flows.canary import CanaryWatch
 from hybrid_coordinator.flows.courtesy import Courtesy
 from hybrid_coordinator.flows.enacting import Enactor
@@ -78,6 +79,7 @@ class Training:
         datasets: Datasets,
         agenda: Agenda,
         embedder: Embedder,
+        cache: SemanticCache,
         models: Mapping[str, Model],
         clock: Clock,
         traffic: Traffic,
@@ -96,11 +98,11 @@ class Training:
         self._note = note
         self._models = models
         self._versioned = backends.versioned
-        self._regression = _regression_set()
+        self._regression = _regression_set().cut(settings.exam.most_general)
         self.runs = runs = backends.runs
         self.workshop = backends.workshop
         lineup = Lineup(self.workshop, backends.hosts, self._versioned)
-        enactor = Enactor(runs, lineup, clock, note, settings.canary)
+        enactor = Enactor(runs, lineup, clock, note, settings.canary, cache.forget_model)
         self.versions = Versions(runs, self.workshop, enactor)
         self.following = Following(runs, self.workshop, enactor)
         self.marker = TaintMarker(runs, ledger, clock)

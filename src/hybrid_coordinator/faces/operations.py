@@ -387,4 +387,4 @@ OPERATIONS: dict[str, Operation] = {
 }
 """By name. The tools come first, sorted."""
 
-TOOLS: tuple[Operation, ...] = tuple(operation for operation in OPERATIONS.values() if operation.tool)
+TOOLS: tuple[Operation, ...] = tuple(OPERATIONS[name] for name in sorted(OPERATIONS) if OPERATIONS[name].tool)

@@ -102,8 +102,8 @@ def _encode(event: Run | ModelVersion) -> dict[str, Any]:
 TRAINING_OPERATIONS = (
     Operation(
         "train_model",
-        "Begin to train the local model on what turned out well. Gives a run to ask `training_run` for: training takes "
-        "minutes to hours, goes on in the background, and ends in a version that is measured before it answers.",
+        "Begin to train the local model on what turned out well: minutes to hours, in the background. Gives a run to "
+        "ask `training_run` for.",
         shapes.TrainRequest,
         shapes.RunResult,
         train_model,

@@ -12,11 +12,9 @@ from hybrid_coordinator.flows.versions import Lineage
 
 
 class TrainRequest(Request):
-    recipe: str = Field("", description="TOML: rank, alpha, targets, epochs, learning_rate, batch, length, seed, ...")
-    model_backend: str = Field(
-        "llama-cpp", description="Who trains: llama-cpp (an adapter, on this machine) or openai (a job at the vendor)."
-    )
-    export: bool = Field(True, description="Write the dataset anew first.")
+    recipe: str = Field("", description="TOML: rank, epochs, learning_rate, ...")
+    model_backend: str = Field("llama-cpp", description="llama-cpp (an adapter, here) or openai (a job at the vendor).")
+    export: bool = Field(True, description="Export the dataset first.")
 
 
 class RunRequest(Request):

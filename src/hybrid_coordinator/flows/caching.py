@@ -199,6 +199,11 @@ class SemanticCache:
             entry_ids = [entry.id for entry in await self._cache.browse(tenant)]
         return await self._cache.remove(entry_ids)
 
+    async def forget_model(self, name: str) -> int:
+        """Delete the answers that a model of this name gave. How many comes back."""
+        given = [entry.id for entry in await self._cache.browse() if entry.answer.payload.get("model") == name]
+        return await self._cache.remove(given)
+
     async def _around(self, key: CacheKey, vector: Vector | None) -> list[Neighbour]:
         """The nearest entries. Without an embedder there are none."""
         try:

@@ -1,7 +1,7 @@
 """Carry out what was decided of a version: first on record, then in who answers."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import anyio
 
@@ -22,6 +22,8 @@ _EVENTS: Mapping[str, str] = {
     Act.DROP: "model_dropped",
 }
 
+Forget = Callable[[str], Awaitable[object]]
+
 logger = logging.getLogger(__name__)
 
 
@@ -36,8 +38,12 @@ class Enactor:
     `turn` is held by whoever acts: one act at a time in a process. Acts of two processes are told apart by the records.
     """
 
-    def __init__(self, runs: Runs, lineup: Lineup, clock: Clock, note: Note, policy: CanaryPolicy) -> None:
-        """`note` keeps an event: its kind, and its fields by name."""
+    def __init__(
+        self, runs: Runs, lineup: Lineup, clock: Clock, note: Note, policy: CanaryPolicy, forget: Forget | None = None
+    ) -> None:
+        """`note` keeps an event: its kind, and its fields by name. `forget` lets go of a version's answers that are kept
+        to be given again: what was taken back must not go on answering out of a cache."""
+        self._forget = forget
         self._runs = runs
         self._clock = clock
         self._note = note
@@ -97,6 +103,8 @@ class Enactor:
         return None, left_out, await self.lineup.open(version.model, None)
 
     async def _tell(self, change: VersionChange) -> None:
+        after = change.after
+        if self._forget is not None and after.stage in (VersionStage.ROLLED_BACK, VersionStage.DROPPED):
+            await self._forget(after.name)
         if (kind := _EVENTS.get(change.action)) is not None:
-            after = change.after
             await self._note(kind, version=after.name, model=after.model, actor=change.actor, why=change.why)

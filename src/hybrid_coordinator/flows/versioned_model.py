@@ -3,7 +3,7 @@
 import logging
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import anyio
 
@@ -85,7 +85,8 @@ class VersionedModel:
 
     @property
     def card(self) -> ModelCard:
-        return self._card
+        """The house's, with the version that serves now."""
+        return replace(self._card, version=self._serving.name)
 
     @property
     def serving(self) -> str:

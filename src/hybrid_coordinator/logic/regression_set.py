@@ -7,7 +7,7 @@ whatever changes here was forgotten, or disturbed.
 import json
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from hybrid_coordinator.domain.query import Tool
@@ -30,6 +30,10 @@ class RegressionSet:
     general: tuple[GeneralQuestion, ...]
     documents: tuple[str, ...]
     formats: tuple[FormatCheck, ...]
+
+    def cut(self, most: int) -> "RegressionSet":
+        """With so many questions, texts and forms at most, the first of each."""
+        return replace(self, general=self.general[:most], documents=self.documents[:most], formats=self.formats[:most])
 
     @property
     def questions(self) -> tuple[str, ...]:

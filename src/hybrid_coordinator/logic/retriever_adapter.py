@@ -6,8 +6,8 @@ Passages keep their vectors. Only a question is moved before passages are looked
 
 with one square matrix D, fitted so that the passage accepted for a question is nearer to it than those rejected for it
 and those of other questions (softmax over cosines divided by `temperature`: van den Oord et al., arXiv:1807.03748). D
-begins as nothing and takes few short steps, so that a question that nobody judged hardly moves. The matrix, its steps
-and their length are the least harmful of the forms tried on cosqa_dev (docs/lab.md).
+begins as nothing and takes few short steps, so that a question that nobody judged hardly moves. The constants are of a
+form that did no harm on cosqa_dev (docs/lab.md).
 """
 
 import io

@@ -1,8 +1,9 @@
 """Whether what search has learned may be used: on questions it has not seen, and without upsetting the others.
 
-Held out are the newest examples, and no question of their families is learned from. Passages may be known: that the
-same is asked again in other words is what there is to gain. Both ways search the whole knowledge, as they would for
-somebody who asks. What was accepted had been found by the way that serves, which speaks for that way: a gain is real.
+Held out are the families of questions that were first asked last: nothing of them is learned from. Passages may be
+known: that the same is asked again in other words is what there is to gain. Both ways search the whole knowledge, as
+they would for somebody who asks. What was accepted had been found by the way that serves, which speaks for that way: a
+gain is real.
 """
 
 import math
@@ -32,8 +33,8 @@ class RetrieverPolicy:
 
     It begins with `least_examples` questions for which a passage was right, and again after `trigger_every` outcomes;
     outcomes of the last `days` count, and of those the newest `most_examples`. A passage was right from `least_credit`
-    on. `held_out_share` of the examples, the newest, are kept to measure by, and `least_held_out` families are the
-    fewest to judge by. Of questions that nobody judged, `untouched` at most, at least `least_agreement` of the passages
+    on. `held_out_share` of the families, the newest, are kept to measure by, and `least_held_out` are the fewest to
+    judge by. Of questions that nobody judged, `untouched` at most, at least `least_agreement` of the passages
     that are shown must stay.
     """
 
@@ -60,11 +61,11 @@ class Searched:
 
 
 def hold_out(examples: Sequence[Example], policy: RetrieverPolicy) -> tuple[list[Example], list[Example]]:
-    """Those to learn from, and the newest, none of whose questions is among the former."""
+    """Those to learn from, oldest first, and those of the families that were first asked last."""
     by_age = sorted(examples, key=lambda one: (one.at, one.source))
-    kept = by_age[len(by_age) - math.ceil(len(by_age) * policy.held_out_share) :]
-    families = {one.family for one in kept}
-    return [one for one in by_age if one.family not in families], kept
+    families = list(dict.fromkeys(one.family for one in by_age))
+    held = set(families[len(families) - math.ceil(len(families) * policy.held_out_share) :])
+    return [one for one in by_age if one.family not in held], [one for one in by_age if one.family in held]
 
 
 def measure_search(searched: Sequence[Searched]) -> tuple[Measured, ...]:

@@ -107,3 +107,6 @@ BYTES = Kind("a whole number of bytes", _within(0, 10**15, int))
 RATE = Kind("a number from 0.0001 to 0.5", _within(0.0001, 0.5, float))
 LOAD = Kind("a number from 0.01 to 1000", _within(0.01, 1000.0, float))
 MINUTES = Kind("a number of minutes from 0.1 to 100000", _within(0.1, 100_000.0, float))
+NAMES = Kind(
+    "names with commas between them", lambda raw: tuple(part.strip() for part in raw.split(",") if part.strip())
+)

@@ -134,7 +134,10 @@ def _check_together(settings: Settings) -> None:
 
 
 def _check_finetuning(settings: Settings) -> None:
-    check_schedule(settings.finetune.schedule)
+    try:
+        check_schedule(settings.finetune.schedule)
+    except SettingError as error:
+        raise SettingError(f"AUTO_FINETUNE_SCHEDULE: {error}") from error
     try:
         teaching = read_model_backend(settings.finetune.model_backend)
     except BadInput as error:

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from peft.helpers import rescale_adapter_scale
 from torch.nn.functional import cross_entropy
 
 from hybrid_coordinator.logic.likelihoods import Likelihood
@@ -17,10 +16,6 @@ from hybrid_coordinator.training.writing import write_whole
 LOGITS_AT_ONCE = 1 << 26
 """Numbers of 32 bits: 256 MiB, and twice that for a moment."""
 
-SCALES = (1.0, 0.85, 0.7)
-KEPT_GAIN = 0.98
-"""Of what training gained on the validation rows, a weaker adapter must keep this share."""
-
 
 @dataclass(frozen=True, slots=True)
 class Item:
@@ -29,16 +24,6 @@ class Item:
     set: str
     item: str
     examples: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Strength:
-    """What was measured at one scale of the adapter: the loss on rows that it should know, and on what it should not
-    have forgotten."""
-
-    scale: float
-    validation: float
-    kept: float
 
 
 def measure_likelihood(peft_model: Any, examples: Examples, items: Sequence[Item], pad: int) -> list[Likelihood]:
@@ -62,25 +47,6 @@ def summarise(lines: Sequence[Likelihood]) -> Mapping[str, float]:
         summary[f"{name}_nll_before"] = sum(line.before for line in of_set) / len(of_set)
         summary[f"{name}_nll_after"] = sum(line.after for line in of_set) / len(of_set)
     return summary
-
-
-def choose_scale(peft_model: Any, validation: Examples, kept: Examples, pad: int) -> tuple[float, list[Strength]]:
-    """How strongly to apply an adapter, and what was measured at every scale, the strongest first; 0 is the base.
-
-    The smallest of SCALES that keeps KEPT_GAIN of what training gained on the validation rows: a weaker adapter has
-    forgotten less. It is chosen by rows and texts that nothing is proven on. Full strength where nothing was gained.
-    """
-    measured = [_at_scale(peft_model, scale, validation, kept, pad) for scale in (*SCALES, 0.0)]
-    return weakest_that_keeps(measured), measured
-
-
-def weakest_that_keeps(measured: Sequence[Strength]) -> float:
-    """The rule of `choose_scale`, over full strength first and the base last."""
-    full, *weaker, base = measured
-    gain = base.validation - full.validation
-    least = base.validation - KEPT_GAIN * gain
-    enough = [one.scale for one in weaker if gain > 0 and one.validation <= least]
-    return min(enough, default=full.scale)
 
 
 def token_losses(model: Any, examples: Examples, pad: int) -> list[tuple[float, int]]:
@@ -126,13 +92,3 @@ def _fold(item: Item, before: Sequence[tuple[float, int]], after: Sequence[tuple
     tokens = sum(before[number][1] for number in item.examples)
     sums = [sum(losses[number][0] for number in item.examples) for losses in (before, after)]
     return Likelihood(item.set, item.item, tokens, sums[0] / max(tokens, 1), sums[1] / max(tokens, 1))
-
-
-def _at_scale(model: Any, scale: float, validation: Examples, kept: Examples, pad: int) -> Strength:
-    with rescale_adapter_scale(model, scale):
-        return Strength(scale, *(_mean(token_losses(model, examples, pad)) for examples in (validation, kept)))
-
-
-def _mean(losses: Sequence[tuple[float, int]]) -> float:
-    tokens = sum(count for _, count in losses)
-    return sum(loss for loss, _ in losses) / tokens if tokens else 0.0

@@ -25,7 +25,7 @@ TEXT_TOKENS = 100
 LEAST_CHARACTERS = 100
 """Of a text: what ends sooner says nothing."""
 
-AT_ONCE = 32
+AT_ONCE = 16
 START_TOKENS = ("<|endoftext|>", "<|begin_of_text|>", "<s>", "<bos>")
 """Between documents, where weights are first trained: what a model says after it is not an answer to anybody."""
 

@@ -129,7 +129,7 @@ class StreamingApi:
             return response
 
     async def _send(self, request: httpx2.Request) -> httpx2.Response:
-        """llama.cpp now and then closes a connection that was kept, just as a request is on its way: it never saw it."""
+        """llama.cpp now and then closes a kept connection just as a request is on its way, and has never seen it."""
         try:
             return await self._client.send(request, stream=True)
         except httpx2.RemoteProtocolError:

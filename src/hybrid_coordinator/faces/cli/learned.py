@@ -237,7 +237,8 @@ def exclude(interaction_id: str, why: str | None, as_json: bool) -> None:
         f"{done['answers_forgotten']:,} remembered answers forgotten"
     )
     for version in done["versions"]:
-        out.print(f"[yellow]{safe(version)} was trained on it:[/] hybrid-coordinator models drop {safe(version)} --rebuild")
+        name = safe(version)
+        out.print(f"[yellow]{name} was trained on it:[/] hybrid-coordinator models drop {name} --rebuild")
 
 
 @click.command()

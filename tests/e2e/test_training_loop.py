@@ -1,0 +1,29 @@
+"""The closed loop on real weights, in its quick version: the benchmark that the figures come from, run as a program."""
+
+import json
+import sys
+from pathlib import Path
+
+import anyio
+
+from bench.gateway_product import plain_environment
+
+LONGEST_S = 780.0
+
+
+async def test_facts_go_in_as_interactions_and_a_measured_version_comes_out_while_harm_does_not(tmp_path: Path) -> None:
+    figures = tmp_path / "figures.json"
+    command = [sys.executable, "-m", "bench", "training", "--quick", "--json", str(figures), "--keep", str(tmp_path)]
+
+    with anyio.fail_after(LONGEST_S):
+        done = await anyio.run_process(command, env=plain_environment(), check=False)
+
+    assert done.returncode == 0, done.stderr.decode()
+    told = json.loads(figures.read_text())
+    assert told["base_accuracy"] <= 0.2
+    assert told["tuned_accuracy"] > told["base_accuracy"]
+    assert told["stage"] == "serving", told["why"]
+    assert told["answered_by"].endswith("+v1")
+    assert {name.partition("+")[2] for name in told["answered_on_trial"]} == {"", "v1"}
+    assert told["failed_requests"] == 0
+    assert told["harmful_decision"] in ("hold", "roll back")
