@@ -25,8 +25,10 @@ PARTS = ("loop", "harm", "context", "value")
 QUICK_EVERY = 7
 """One fact of so many is taught in the quick version."""
 
-HARM_EVERY = 3
-HARM_RECIPE = "epochs = 3\n"
+HARM_FACTS = 28
+"""Enough that their newest rows are as many held-out questions as a promotion takes."""
+
+HARM_RECIPE = "epochs = 2\n"
 WRONG_SHARE = 0.4
 """Of the interactions among which the value score, or chance, chooses."""
 
@@ -57,9 +59,14 @@ async def _measure(arguments: argparse.Namespace, folder: Path) -> dict[str, Any
         figures |= _tell_loop(await close_the_loop(folder / "loop", facts, quick=arguments.quick))
     if "harm" in arguments.only:
         recipe = QUICK_RECIPE if arguments.quick else HARM_RECIPE
-        lessons = harmful_lessons(facts[::HARM_EVERY], arguments.seed)
+        lessons = harmful_lessons(facts[:HARM_FACTS], arguments.seed)
         version = await decide_on(folder / "harm", lessons, recipe)
-        figures |= {"harmful_decision": version["decision"], "harmful_why": version["why"]}
+        items = max((one["items"] for one in version["measured"] if one["metric"] == "likeness"), default=0)
+        figures |= {
+            "harmful_decision": version["decision"],
+            "harmful_why": version["why"],
+            "harmful_items": items,
+        }
     figures["minutes"] = round((time.perf_counter() - started) / 60, 1)
     if "context" in arguments.only:
         figures["context"] = _tell_context(

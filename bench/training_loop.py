@@ -133,7 +133,7 @@ def _automatic(folder: Path, rows: int, recipe: str) -> dict[str, str]:
         "HYBRID_LEARNING_TICK_S": "2",
         "HYBRID_DATASET_EVERY_S": "5",
         "HYBRID_CANARY_SHARE": "0.5",
-        **({"HYBRID_EXAM_GENERAL": "12", "HYBRID_PROMOTION_LEAST_ITEMS": "6"} if recipe == QUICK_RECIPE else {}),
+        **({"HYBRID_EXAM_GENERAL": "12", "HYBRID_PROMOTION_LEAST_ITEMS": "3"} if recipe == QUICK_RECIPE else {}),
         "HYBRID_FINETUNE_RECIPE": str(file),
     }
 

@@ -136,7 +136,7 @@ class FinetuningRoom:
             self.clock,
             self.note,
             courses=courses,
-            syllabus=Syllabus(Teaching.LORA, RECIPE, self.policy),
+            syllabus=Syllabus(Teaching.LORA, lambda: RECIPE, self.policy),
             name=name,
         )
 

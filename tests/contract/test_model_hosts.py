@@ -177,7 +177,7 @@ class TestBuiltinHost(HostPromises):
         host = built_in_host()
 
         async with opened(host) as plain:
-            with pytest.raises(ModelRefused, match="it said: .*failed to load lora adapter"):
+            with pytest.raises(ModelRefused, match=r"it said: .*failed to load lora adapter"):
                 await host.open(version_of(misshapen, base, 1), misshapen)
             assert (await ask(plain)).text
 

@@ -20,6 +20,7 @@ from hybrid_coordinator.backends.models.engine import EnginePolicy, LlamaCppEngi
 from hybrid_coordinator.backends.models.hosts.builtin import BuiltinHost
 from hybrid_coordinator.backends.models.hosts.deploy_hook import DeployHook
 from hybrid_coordinator.backends.models.hosts.llama_server import LlamaServerHost
+from hybrid_coordinator.backends.models.hosts.naming import NamedModel
 from hybrid_coordinator.backends.models.hosts.ollama import OllamaHost
 from hybrid_coordinator.backends.models.hosts.openai import OpenAIHost
 from hybrid_coordinator.backends.models.llamacpp import LlamaCppModel
@@ -113,7 +114,7 @@ def _openai(settings: Settings, clock: Clock) -> _Engine | None:
     def open_named(vendors: str) -> Model:
         return remote_model(settings, "openai", vendors, open_client(trust_env=True))
 
-    return _served(open_named(name), name, OpenAIHost(name, open_named), settings, clock)
+    return _served(NamedModel(open_named(name), name), name, OpenAIHost(name, open_named), settings, clock)
 
 
 def _served(model: Model, name: str, host: ModelHost, settings: Settings, clock: Clock) -> _Engine:

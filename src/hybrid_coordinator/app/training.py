@@ -1,5 +1,6 @@
 """The flows that train models and decide on their versions, wired."""
 
+import logging
 import os
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
@@ -12,7 +13,7 @@ import anyio
 from hybrid_coordinator.daemon import Worker
 from hybrid_coordinator.domain.training import UNFINISHED, Recipe, Run, RunState, Teaching
 from hybrid_coordinator.domain.versions import ModelVersion, VersionStage
-from hybrid_coordinator.errors import BadInput
+from hybrid_coordinator.errors import BadInput, Conflict
 from hybrid_coordinator.flows.caching import SemanticCache
 from hybrid_coordinator.flows.canary import CanaryWatch
 from hybrid_coordinator.flows.courtesy import Courtesy
@@ -53,6 +54,9 @@ from hybrid_coordinator.settings import Settings
 
 FOLLOW_S = 1.0
 """How often a run that somebody watches is looked at."""
+
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,9 +123,12 @@ class Training:
         Raises as `Finetuner.start` does, and BadInput for a recipe or a backend that is none.
         """
         teaching = read_model_backend(model_backend)
-        chosen = read_recipe(recipe) if recipe.strip() else self._recipe
+        chosen = read_recipe(recipe) if recipe.strip() else self._read_recipe()
         if under_way := await self.runs.runs(limit=1, states=UNFINISHED):
-            return under_way[0]
+            [run] = under_way
+            if run.teaching is not teaching or (recipe.strip() and run.recipe != chosen):
+                raise Conflict(f"run {run.id!r} is not finished, and another one; wait for it, or cancel it")
+            return run
         return await self.finetuner.start(recipe=chosen, teaching=teaching)
 
     async def follow(self, run_id: str) -> AsyncGenerator[Run | ModelVersion, None]:
@@ -143,6 +150,8 @@ class Training:
         while version.stage is VersionStage.CANDIDATE and version.verdict is None:
             worked = await self.examiner.work()
             yield replace(version, why=worked.detail)
+            if not worked.more:  # somebody else is asked first, or waits for an answer
+                await anyio.sleep(FOLLOW_S)
             version = await self.runs.version(name)
         yield version
 
@@ -169,8 +178,7 @@ class Training:
         """What the daemon does between training and measuring."""
         return (self.marker, self.canary)
 
-    @property
-    def _recipe(self) -> Recipe:
+    def _read_recipe(self) -> Recipe:
         path = self._settings.training.recipe
         if not path:
             return Recipe()
@@ -209,7 +217,7 @@ class Training:
             self._clock,
             self._note,
             courses=courses,
-            syllabus=Syllabus(teaching, self._recipe, settings.finetune),
+            syllabus=Syllabus(teaching, self._read_recipe, settings.finetune),
             name=name,
         )
 
@@ -219,15 +227,16 @@ class Training:
         local = next((name for name in ("local", "ollama") if name in hosts), None)
         models = {Teaching.LORA: local, Teaching.OPENAI: self._settings.remote.openai_model}
         return {
-            teaching: Course(model, trainers[teaching], hosts[model])
+            teaching: Course(model, trainers[teaching], hosts[model], merged=model == "ollama")
             for teaching, model in models.items()
             if model is not None and teaching in trainers and model in hosts
         }
 
     def _examiner(self) -> Examiner:
-        settings, judge = self._settings, self._settings.training.judge
-        if judge and judge not in self._models:
-            raise BadInput(f"HYBRID_EXAM_JUDGE={judge!r} is no model here; choose from {', '.join(self._models)}")
+        settings, judge = self._settings, self._models.get(self._settings.training.judge)
+        if settings.training.judge and judge is None:
+            known = ", ".join(self._models)
+            logger.warning("HYBRID_EXAM_JUDGE=%r is none of %s: nobody judges", settings.training.judge, known)
         return Examiner(
             self.runs,
             ExamSetter(self.runs, self.workshop, self._backends.hosts, self._regression, settings.exam),
@@ -238,7 +247,7 @@ class Training:
             likelihoods=self._backends.likelihoods,
             promote=self._try_out,
             embedder=self._embedder,
-            judge=Judge(self._models[judge], self._traffic) if judge else None,
+            judge=Judge(judge, self._traffic) if judge else None,
         )
 
     async def _try_out(self, version: ModelVersion) -> object:
@@ -246,7 +255,7 @@ class Training:
 
     async def _train_again(self, model: str) -> Run:
         teaching = Teaching.OPENAI if model == self._settings.remote.openai_model else Teaching.LORA
-        return await self.finetuner.start(recipe=self._recipe, teaching=teaching)
+        return await self.finetuner.start(recipe=self._read_recipe(), teaching=teaching)
 
 
 def _load_of_a_core() -> float:

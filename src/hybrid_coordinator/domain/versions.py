@@ -46,8 +46,9 @@ class Verdict:
 class Measured:
     """One metric of a version against another, over the same items.
 
-    `before` and `after` are means; `low` and `high` bound the mean difference (95 %, paired bootstrap). `relative`
-    differences are shares of `before`. `better` says whether more is better ("higher") or less is ("lower").
+    `groups` counts the items that do not hang together (0: each by itself). `before` and `after` are means; `low` and
+    `high` bound the mean difference (95 %, paired bootstrap). `relative` differences are shares of `before`. `better`
+    says whether more is better ("higher") or less is ("lower").
     """
 
     metric: str
@@ -58,6 +59,7 @@ class Measured:
     high: float
     better: str = "higher"
     relative: bool = False
+    groups: int = 0
 
     @property
     def difference(self) -> float:

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from hybrid_coordinator.faces.measure_shapes import MeasuresResult, ShelfResult
 from hybrid_coordinator.faces.shapes import MICRO, EstimateResult, Request, Result
+from hybrid_coordinator.faces.training_shapes import VersionResult
 from hybrid_coordinator.flows.reports import Report
 from hybrid_coordinator.logic.auditing import Audit
 from hybrid_coordinator.logic.budgets import Standing
@@ -54,6 +55,10 @@ class ReportRequest(Request):
 
 
 class ReportResult(Result):
+    answering: dict[str, str] = Field({}, description="What each model that is trained here answers as.")
+    versions: list[VersionResult] = Field(
+        [], description="Every version of those with its measurements, the newest first."
+    )
     days: int | None
     interactions: int
     local: int
@@ -92,6 +97,8 @@ class ReportResult(Result):
         """A report as it is shown: money in dollars."""
         totals = made.totals
         return cls(
+            answering={},
+            versions=[],
             days=made.days,
             interactions=totals.interactions,
             local=totals.local,

@@ -90,13 +90,13 @@ class CanaryWatch:
         return self._with_failures(model, name, fared), self._with_failures(model, other, fared)
 
     def _with_failures(self, model: str, name: str, known: Mapping[str, Fared]) -> Fared:
-        """What a version on trial failed to begin was answered by the one that serves, and nothing of it is recorded:
-        the model itself has counted it, since this process began."""
-        fared, trial = known.get(name, Fared()), self._models[model].trial
-        if trial is None or trial.name != name:
+        """What a version failed to begin was answered by another, and is not recorded under its name: the model itself
+        has counted it, of both sides, since the trial began in this process."""
+        fared, house = known.get(name, Fared()), self._models[model]
+        counted = next((one for one in (house.trial, house.control) if one is not None and one.name == name), None)
+        if counted is None:
             return fared
-        asked, failed = max(fared.interactions, trial.asked), max(fared.failed, trial.failed)
-        return replace(fared, interactions=asked, failed=failed)
+        return replace(fared, interactions=max(fared.interactions, counted.asked), failed=counted.failed)
 
 
 def _name(version: ModelVersion | None, beside: ModelVersion) -> str:

@@ -41,8 +41,8 @@ class Enactor:
     def __init__(
         self, runs: Runs, lineup: Lineup, clock: Clock, note: Note, policy: CanaryPolicy, forget: Forget | None = None
     ) -> None:
-        """`note` keeps an event: its kind, and its fields by name. `forget` lets go of a version's answers that are kept
-        to be given again: what was taken back must not go on answering out of a cache."""
+        """`note` keeps an event: its kind, and its fields by name. `forget` lets go of a version's answers that are
+        kept to be given again: what was taken back must not go on answering out of a cache."""
         self._forget = forget
         self._runs = runs
         self._clock = clock

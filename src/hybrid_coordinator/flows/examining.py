@@ -9,6 +9,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 
+import anyio
 import anyio.to_thread
 
 from hybrid_coordinator.domain.learning import Worked
@@ -77,9 +78,17 @@ class Examiner:
         self._promote = promote
         self._embedder = embedder
         self._judge = judge
+        self._turn = anyio.Lock()
 
     async def work(self) -> Worked:
-        """Ask the oldest candidate, or those it is compared with, the next few questions; or decide on it."""
+        """Ask the oldest candidate, or those it is compared with, the next few questions; or decide on it.
+
+        One batch at a time: whoever follows an examination and the daemon may both want the next.
+        """
+        async with self._turn:
+            return await self._work()
+
+    async def _work(self) -> Worked:
         for candidate in reversed(await self._runs.versions()):
             if candidate.stage is VersionStage.CANDIDATE and self._setter.is_hosted(candidate):
                 worked = await self._examine(candidate)
@@ -93,6 +102,10 @@ class Examiner:
         Raises NotFound, and Conflict for a version that answers people, or has: outcomes judge it, or have judged it.
         """
         before = await self._runs.version(name)
+        if not self._setter.is_hosted(before):
+            raise Conflict(
+                f"version {name!r} is of {before.model!r}, which does not answer here; it cannot be examined"
+            )
         if before.stage not in AGAIN:
             raise Conflict(f"version {name!r} is {before.stage.value}; only what has answered nobody is examined again")
         why = "to be examined again"
@@ -106,6 +119,9 @@ class Examiner:
     async def _examine(self, candidate: ModelVersion) -> Worked | None:
         """What a batch came to; None for a candidate that has passed and only waits for its turn."""
         rivals = await self._setter.rivals(candidate)
+        if candidate.tainted_by:
+            why = "it was trained on interactions that have been excluded since; train again"
+            return await self._settle(candidate, rivals.replaced, Verdict(Decision.HOLD, why), ())
         if _has_passed(candidate, rivals.replaced):
             return await self._hand_over(candidate)
         try:

@@ -1,7 +1,7 @@
 """Training runs, one at a time: begun by a person or by the schedule, and looked after until they end."""
 
 import logging
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 
@@ -32,10 +32,10 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Syllabus:
-    """What is taught when training begins by itself."""
+    """What is taught when training begins by itself. `recipe` raises BadInput for one that cannot be read."""
 
     teaching: Teaching
-    recipe: Recipe
+    recipe: Callable[[], Recipe]
     policy: FinetunePolicy
 
 
@@ -146,8 +146,8 @@ class Finetuner:
     async def _begin_by_itself(self) -> Worked:
         """What keeps it from beginning is told from then on; the scheduled time is gone by."""
         syllabus = self._syllabus
-        recipe = replace(syllabus.recipe, minutes=syllabus.policy.minutes)
         try:
+            recipe = replace(syllabus.recipe(), minutes=syllabus.policy.minutes)
             run = await self._begin(recipe, syllabus.teaching, SCHEDULE, LEAST_ROWS)
         except (BadInput, NotFound, Damaged) as error:
             self._refusal = f"; the last time it was refused: {error}"
@@ -161,6 +161,9 @@ class Finetuner:
         course = self._course(teaching)
         await course.trainer.check()
         base = await course.host.base()
+        if teaching is Teaching.LORA and not base.path:
+            raise BadInput(f"the weights of {base.name!r} are not on this machine; set HYBRID_FINETUNE_BASE to a copy")
+        recipe = replace(recipe, merged=recipe.merged or course.merged)
         prepared = await self._preparer.prepare(least_rows)
         run = self._enter(course, base, prepared, recipe=recipe, teaching=teaching, started_by=started_by)
         await self._runs.put_run(run, None)

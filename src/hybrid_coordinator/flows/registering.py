@@ -4,10 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from hybrid_coordinator.domain.knowledge import Payload
-from hybrid_coordinator.domain.training import UNFINISHED, Run
+from hybrid_coordinator.domain.training import UNFINISHED, Run, Teaching
 from hybrid_coordinator.domain.versions import ModelVersion, VersionChange, VersionStage
 from hybrid_coordinator.errors import Damaged
 from hybrid_coordinator.logic.taught_rows import sources_of
+from hybrid_coordinator.logic.version_names import version_name
+from hybrid_coordinator.logic.version_stages import predecessors
 from hybrid_coordinator.ports import Clock, Ledger, Runs, Workshop
 
 STEP = "train"
@@ -51,7 +53,8 @@ class Registrar:
     async def tidy(self) -> None:
         """Remove the folders of ended runs that are too many."""
         needed = await self._needed()
-        ended = [run for run in await self._runs.runs(limit=LOOKED_AT) if run.state not in UNFINISHED]
+        newest = await self._runs.runs(limit=LOOKED_AT)
+        ended = [run for run in newest if run.state not in UNFINISHED and run.teaching is not Teaching.RETRIEVER]
         for run in ended[self._keep_runs :]:
             if run.id not in needed:
                 await self._workshop.remove(run.id)
@@ -60,14 +63,15 @@ class Registrar:
         """Runs of versions that answer, or may yet, and of the last of each model that was replaced."""
         versions = await self._runs.versions()
         needed = {one.run_id for one in versions if one.stage in KEPT}
-        retired = sorted((one for one in versions if one.stage is VersionStage.RETIRED), key=lambda one: one.changed_at)
-        return needed | set({one.model: one.run_id for one in retired}.values())
+        models = {one.model for one in versions}
+        below = (predecessors([one for one in versions if one.model == model]) for model in models)
+        return needed | {one.run_id for found in below for one in found[:1]}
 
     def _version(self, run: Run, manifest: Payload, number: int) -> ModelVersion:
         now = self._clock.now()
         artefact, sha256 = _artefact(manifest.get("files", {}))
         return ModelVersion(
-            name=f"{run.base.name}+v{number}",
+            name=version_name(run.base.name, number),
             number=number,
             model=run.model,
             teaching=run.teaching,

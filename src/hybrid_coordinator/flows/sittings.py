@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import anyio
 
-from hybrid_coordinator.domain.query import Completion, fold
+from hybrid_coordinator.domain.query import Completion, Finished, Usage, fold
 from hybrid_coordinator.domain.versions import ExamAnswer, ModelVersion
 from hybrid_coordinator.errors import ModelRefused, ModelUnavailable
 from hybrid_coordinator.flows.traffic import GAVE_WAY, PoliteModel, Traffic
@@ -95,12 +95,12 @@ class Sittings:
 
 
 async def _answer(model: Model, item: ExamItem) -> ExamAnswer:
-    """A question that the model will not take scores nothing, and is left out of every comparison."""
+    """A question that the model will not take is one that it does not answer."""
     try:
         async with aclosing(model.stream(item.prompt)) as pieces:
             completion = fold([piece async for piece in pieces])
     except ModelRefused as error:
-        return ExamAnswer(item.id, f"refused: {error}")
+        return ExamAnswer(item.id, f"refused: {error}", score(item, Completion("", Finished("", Usage()))))
     return ExamAnswer(item.id, _written(completion), score(item, completion))
 
 

@@ -16,6 +16,10 @@ STEP = "finetune"
 """The name under which it is kept since when the schedule is watched."""
 
 
+LOOKED_AT = 1_000
+"""So many of the newest runs are looked at: those of search come often."""
+
+
 def wall_time(moment: datetime) -> datetime:
     """What the clock on the wall shows then, in the zone of this machine."""
     return moment.astimezone().replace(tzinfo=None)
@@ -103,7 +107,7 @@ class Timetable:
         return max(watched, last.created_at) if last is not None and last.created_at <= now else watched
 
     async def _last(self, *states: RunState) -> Run | None:
-        found = await self._runs.runs(limit=50, states=states or None)
+        found = await self._runs.runs(limit=LOOKED_AT, states=states or None)
         return next((run for run in found if run.teaching is self._teaching), None)
 
     async def _watched(self) -> datetime | None:

@@ -19,11 +19,13 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """Who trains in one way of teaching, and for which model of the house."""
+    """Who trains in one way of teaching, and for which model of the house; `merged` says that its host takes whole
+    weights only."""
 
     model: str
     trainer: Trainer
     host: ModelHost
+    merged: bool = False
 
 
 class Tutor:
@@ -108,6 +110,7 @@ class Tutor:
         run = await self._keep(run, state=RunState.WAITING, notes=broken_off(run).notes, error=report.error)
         if (times := fruitless_breaks(run)) >= self._attempts:
             why = f"it broke off {times} times without getting any further; {report.error or 'its log may say why'}"
+            await course.trainer.cancel(run)  # a vendor may go on with what broke off here
             return _told(await self.end(run, RunState.FAILED, why))
         return await self._go_on(run, course)
 

@@ -9,7 +9,7 @@ import anyio
 
 from hybrid_coordinator.domain.query import Prompt, Spoken
 from hybrid_coordinator.domain.route import ModelCard
-from hybrid_coordinator.errors import ModelUnavailable
+from hybrid_coordinator.errors import ModelRefused, ModelUnavailable
 from hybrid_coordinator.logic.draws import draw
 from hybrid_coordinator.ports import Model
 
@@ -51,6 +51,8 @@ class _Voice:
         self._under_way += 1
         try:
             yield
+        except ModelRefused:  # of the prompt, not of the version
+            raise
         except ModelUnavailable:
             self.failed += 1
             raise
@@ -99,6 +101,12 @@ class VersionedModel:
         voice = self._trial
         return Trial(voice.name, self._share, voice.asked, voice.failed) if voice else None
 
+    @property
+    def control(self) -> Trial | None:
+        """The same of the version that serves, beside one on trial."""
+        voice = self._serving
+        return Trial(voice.name, 1.0 - self._share, voice.asked, voice.failed) if self._trial else None
+
     async def stream(self, prompt: Prompt) -> AsyncGenerator[Spoken, None]:
         """Where another version than the one that serves fails before its first word, that one answers in its place."""
         voice = self._voice_for(prompt.session)
@@ -132,6 +140,7 @@ class VersionedModel:
         """Let a version that is open and checked answer this share of the sessions, in place of another on trial."""
         await self.end_trial()
         self._trial, self._share = _Voice(model, name), share
+        self._serving.begin()
 
     async def swap(self, share: float) -> None:
         """Let the version on trial serve; the one that served answers this share of the sessions, and with 0 it goes.
@@ -142,6 +151,7 @@ class VersionedModel:
             return
         self._serving, self._trial, self._share = self._trial, self._serving, share
         self._trial.begin()
+        self._serving.begin()
         if share <= 0.0:
             await self.end_trial()
 

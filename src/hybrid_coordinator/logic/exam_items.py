@@ -112,9 +112,9 @@ def _held_out_items(rows: Sequence[Payload], policy: ExamPolicy) -> list[ExamIte
 def _held_out_item(question: str, accepted: str, policy: ExamPolicy) -> ExamItem:
     room = min(policy.most_tokens, max(LEAST_TOKENS, 2 * estimate_tokens(accepted)))
     return ExamItem(
-        id=_name(ExamKind.HELD_OUT, question, accepted, str(room)),
+        id=_name(ExamKind.HELD_OUT, accepted, repr(prompt := _ask(question, room))),
         kind=ExamKind.HELD_OUT,
-        prompt=_ask(question, room),
+        prompt=prompt,
         group=" ".join(words_of(accepted)),
         question=question,
         accepted=accepted,
@@ -122,13 +122,14 @@ def _held_out_item(question: str, accepted: str, policy: ExamPolicy) -> ExamItem
 
 
 def _general_item(question: GeneralQuestion) -> ExamItem:
-    name = _name(ExamKind.GENERAL, str(GENERAL_TOKENS), question.ask, *question.holds)
-    return ExamItem(name, ExamKind.GENERAL, _ask(question.ask, GENERAL_TOKENS), name, holds=question.holds)
+    prompt = _ask(question.ask, GENERAL_TOKENS)
+    name = _name(ExamKind.GENERAL, repr(prompt), *question.holds)
+    return ExamItem(name, ExamKind.GENERAL, prompt, name, holds=question.holds)
 
 
 def _format_item(check: FormatCheck) -> ExamItem:
     prompt = check_prompt(check)
-    name = _name(ExamKind.FORMAT, str(prompt.max_tokens), repr(check))
+    name = _name(ExamKind.FORMAT, repr(prompt), repr(check))
     return ExamItem(name, ExamKind.FORMAT, prompt, name, check=check)
 
 

@@ -74,7 +74,8 @@ def measure_pairs(
     found = compare(pairs, seed=SEED, relative=relative)
     if found is None:
         return None
-    return Measured(metric, len(pairs), found.before, found.after, found.low, found.high, better, relative)
+    groups = len({pair.group for pair in pairs})
+    return Measured(metric, len(pairs), found.before, found.after, found.low, found.high, better, relative, groups)
 
 
 def _measure_likelihood(metric: str, likelihoods: Sequence[Likelihood]) -> Measured | None:

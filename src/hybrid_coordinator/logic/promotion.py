@@ -27,11 +27,11 @@ _TITLES: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class PromotionPolicy:
-    """`least_items` held-out questions are the fewest to judge by, `least_checks` items the fewest to roll back by. The
-    gain on held-out questions must be more than `least_gain`. The others are what may be lost at most: parts of a mean
-    score (`most_general_loss`, `most_format_loss`, `most_likeness_loss`, `most_judge_loss`), and by which share nats a
-    token may grow (`most_forgetting`, `most_document_loss`, `most_likelihood_loss`). Without the metrics `required`
-    nothing is promoted."""
+    """`least_items` held-out questions with answers of their own are the fewest to judge by, `least_checks` items the
+    fewest to roll back by. The gain on held-out questions must be more than `least_gain`. The others are what may be
+    lost at most: parts of a mean score (`most_general_loss`, `most_format_loss`, `most_likeness_loss`,
+    `most_judge_loss`), and by which share the nats a token may grow (`most_forgetting`, `most_document_loss`,
+    `most_likelihood_loss`). Without the metrics `required` nothing is promoted."""
 
     least_items: int = 20
     least_checks: int = 8
@@ -95,7 +95,7 @@ def tell(one: Measured) -> str:
 def _main(by_name: Mapping[str, Measured], policy: PromotionPolicy) -> Measured | None:
     """Exact facts where enough questions have some, else likeness."""
     found = (by_name.get(metric) for metric in (FACTS, LIKENESS))
-    return next((one for one in found if one is not None and one.items >= policy.least_items), None)
+    return next((one for one in found if one is not None and (one.groups or one.items) >= policy.least_items), None)
 
 
 def _worse(by_name: Mapping[str, Measured], main: Measured | None, policy: PromotionPolicy) -> Measured | None:
@@ -137,8 +137,9 @@ def _losses(by_name: Mapping[str, Measured], policy: PromotionPolicy) -> Iterato
 
 
 def _say_too_few(by_name: Mapping[str, Measured], policy: PromotionPolicy) -> str:
-    count = by_name[LIKENESS].items if LIKENESS in by_name else 0
-    return f"{count} held-out questions are too few to judge by; {policy.least_items} are needed"
+    found = by_name.get(LIKENESS)
+    count = (found.groups or found.items) if found else 0
+    return f"{count} held-out questions with answers of their own are too few; {policy.least_items} are needed"
 
 
 def _say_kept(by_name: Mapping[str, Measured], policy: PromotionPolicy) -> str:

@@ -14,17 +14,25 @@ from hybrid_coordinator.errors import BadInput
 def load_base(path: Path, device: str = "cpu") -> tuple[Any, Any]:
     """The model, in evaluation mode on that device, and its tokenizer, with a chat template and a padding token.
 
-    Quantised weights are unpacked: to 32 bits a weight, or 16 on CUDA. Nothing is ever downloaded. Raises BadInput for
-    what cannot be loaded, and MemoryError.
+    Quantised weights are unpacked: to 32 bits a weight, or to 16 where the hardware multiplies those (what is trained
+    beside them has 32). Nothing is ever downloaded. Raises BadInput for what cannot be loaded, and MemoryError.
     """
     with _translated(path):
         tokenizer = _load_tokenizer(path)
-        model = _load_model(path, torch.bfloat16 if device.startswith("cuda") else torch.float32)
+        model = _load_model(path, torch.bfloat16 if multiplies_halves(device) else torch.float32)
     if not tokenizer.chat_template:
         raise BadInput(f"the base model {str(path)!r} has no chat template: choose one that was tuned for conversation")
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
     return model.to(device).eval(), tokenizer
+
+
+def multiplies_halves(device: str) -> bool:
+    """Whether numbers of 16 bits (bfloat16) are multiplied there at all, and faster than those of 32."""
+    if device.startswith("cuda"):
+        return bool(torch.cuda.is_bf16_supported())
+    tells = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
+    return device == "cpu" and tells is not None and bool(tells())
 
 
 def is_gguf(path: Path) -> bool:

@@ -6,7 +6,7 @@ from hybrid_coordinator.app import pull_model
 from hybrid_coordinator.faces.cli.measuring import measure_tables
 from hybrid_coordinator.faces.cli.session import call, json_option, print_json, unwrap
 from hybrid_coordinator.faces.cli.showing import err, out, safe, show_report
-from hybrid_coordinator.faces.cli.training import VERSION_COMMANDS, show_versions
+from hybrid_coordinator.faces.cli.training import VERSION_COMMANDS, show_versions, versions_table
 from hybrid_coordinator.settings import load_settings
 
 
@@ -22,6 +22,8 @@ def report(days: int | None, as_json: bool) -> None:
     show_report(made)
     for table in measure_tables(made):
         out.print(table)
+    if made["versions"]:
+        out.print(versions_table(made["versions"]))
 
 
 @click.command()

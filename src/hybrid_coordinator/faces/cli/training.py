@@ -1,6 +1,6 @@
 """Commands that train: train, measure, deploy, and what can be done with the versions that came of it."""
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,9 @@ COLOURS = {
     "rolled back": "red",
     "dropped": "red",
 }
+MOST_VERSIONS = 10
+"""Versions that the report shows, the newest."""
+
 STAGES = {
     "": "waiting",
     "load": "loading the base",
@@ -179,6 +182,21 @@ def show_versions(listed: Mapping[str, Any]) -> None:
         colour = COLOURS.get(version["stage"], "dim")
         why = f" [dim]{safe(version['why'])}[/]" if version["why"] else ""
         out.print(f"[{colour}]{version['stage']:11}[/] [bold]{safe(version['name'])}[/] {version['rows']:,} rows{why}")
+
+
+def versions_table(versions: Sequence[Mapping[str, Any]]) -> Table:
+    """Every version's numbers side by side: what each metric was with it."""
+    metrics = list(dict.fromkeys(one["metric"] for version in versions for one in version["measured"]))
+    table = Table(title="Versions of models", title_justify="left", box=None, pad_edge=False)
+    for name in ("version", "stage", "rows"):
+        table.add_column(name)
+    for metric in metrics:
+        table.add_column(safe(metric), justify="right")
+    for version in versions[:MOST_VERSIONS]:
+        measured = {one["metric"]: one for one in version["measured"]}
+        figures = (f"{measured[metric]['after']:.2f}" if metric in measured else "–" for metric in metrics)
+        table.add_row(safe(version["name"]), version["stage"], f"{version['rows']:,}", *figures)
+    return table
 
 
 @click.command("show")

@@ -8,7 +8,7 @@ import anyio.to_thread
 
 from hybrid_coordinator.domain.training import BaseWeights
 from hybrid_coordinator.domain.versions import ModelVersion
-from hybrid_coordinator.errors import ModelRefused
+from hybrid_coordinator.errors import ModelRefused, ModelUnavailable
 from hybrid_coordinator.wire.gguf_metadata import read_metadata, why_no_adapter_of
 
 NEXT_STEP = "train a new version"
@@ -44,6 +44,8 @@ async def check_adapter(
         if sha256 != version.sha256:
             raise _refused(version, artefact, f"has the sha256 {sha256}, and {version.sha256} was trained")
         reason = await anyio.to_thread.run_sync(_why_not, artefact, base.sha256)
+    except FileNotFoundError as error:  # another process on the same records may have it
+        raise ModelUnavailable(f"the file {str(artefact)!r} of version {version.name!r} is not here") from error
     except (OSError, ValueError) as error:
         raise _refused(version, artefact, f"cannot be read ({error})") from error
     if reason:

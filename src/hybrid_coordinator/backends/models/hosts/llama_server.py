@@ -18,7 +18,7 @@ from hybrid_coordinator.backends.models.streaming import Patience
 from hybrid_coordinator.domain.route import ModelCard
 from hybrid_coordinator.domain.training import BaseWeights
 from hybrid_coordinator.domain.versions import ModelVersion
-from hybrid_coordinator.errors import ModelRefused, ModelUnavailable
+from hybrid_coordinator.errors import ModelUnavailable
 from hybrid_coordinator.ports import Model
 
 LOOK_AGAIN_S = 0.2
@@ -137,7 +137,7 @@ class LlamaServerHost:
         async with self._reach() as api:
             adapters = [*(one.path for one in await api.adapters()), str(adapter)]
             command = restart_command(await api.weights_path(), adapters)
-        raise ModelRefused(
+        raise ModelUnavailable(
             f"version {version.name!r} is not loaded by the llama.cpp server at {self._endpoint.base_url!r}, which "
             f"takes adapters at its start only: restart it with its other options and `{command}`, or set a deploy hook"
         )

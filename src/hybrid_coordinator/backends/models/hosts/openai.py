@@ -1,6 +1,5 @@
 """Versions that a vendor has trained and keeps."""
 
-import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,6 +7,7 @@ from hybrid_coordinator.backends.models.hosts.naming import NamedModel, hear
 from hybrid_coordinator.domain.training import BaseWeights
 from hybrid_coordinator.domain.versions import ModelVersion
 from hybrid_coordinator.errors import ModelRefused
+from hybrid_coordinator.logic.teaching_backends import vendor_base
 from hybrid_coordinator.ports import Model
 
 
@@ -21,7 +21,7 @@ class OpenAIHost:
 
     async def base(self) -> BaseWeights:
         """Known by its name alone."""
-        return BaseWeights(self._name, hashlib.sha256(self._name.encode()).hexdigest())
+        return vendor_base(self._name)
 
     async def open(self, version: ModelVersion | None, artefact: Path | None) -> Model:
         if version is not None and not version.vendor_model:
