@@ -143,5 +143,7 @@ class FinetuningRoom:
     async def bring_to(self, name: str, stage: VersionStage) -> None:
         """Let a version have got so far."""
         before = await self.runs.version(name)
-        after = replace(before, stage=stage, changed_at=self.clock.now())
+        served = stage in (VersionStage.RETIRED, VersionStage.SERVING)
+        since = self.clock.now() if served else before.serving_since
+        after = replace(before, stage=stage, changed_at=self.clock.now(), serving_since=since)
         await self.runs.apply([VersionChange(before, after, "note", "person")], self.clock.now())

@@ -75,7 +75,7 @@ FULL_RUN = Run(
     spent_s=12.25,
     notes={"machine": "🕰", "a": "b"},
 )
-GAIN = Measured("recall", 80, 0.025, 0.9, 0.8, 0.95, "lower", relative=True)
+GAIN = Measured("recall", 80, 0.025, 0.9, 0.8, 0.95, "lower", relative=True, groups=40)
 FULL_VERSION = ModelVersion(
     name="full",
     number=3,

@@ -71,7 +71,13 @@ def test_too_few_held_out_questions_hold_whatever_they_say(count: int) -> None:
     verdict = decide([*few, KEPT, READ, KNOWN, FORMED], POLICY)
 
     assert verdict.decision is Decision.HOLD
-    assert f"{count} held-out questions are too few" in verdict.why
+    assert f"{count} held-out questions with answers of their own are too few" in verdict.why
+
+
+def test_many_wordings_of_few_facts_are_few_questions() -> None:
+    verdict = decide([replace(BETTER, items=40, groups=2), KEPT, READ, KNOWN, FORMED], POLICY)
+
+    assert verdict.decision is Decision.HOLD
 
 
 @pytest.mark.parametrize(

@@ -162,15 +162,18 @@ async def test_a_prompt_of_no_session_is_answered_by_the_version_that_serves() -
     assert (await ask(model, "somebody")).finished.model == "small+v1"
 
 
-@pytest.mark.parametrize("error", [ModelUnavailable("it died"), ModelRefused("too long")])
-async def test_a_version_on_trial_that_fails_before_its_first_word_is_not_noticed_but_counted(error: Exception) -> None:
+@pytest.mark.parametrize(("error", "failed"), [(ModelUnavailable("it died"), 1), (ModelRefused("too long"), 0)])
+async def test_a_version_on_trial_that_fails_before_its_first_word_is_not_noticed_but_counted(
+    error: Exception, failed: int
+) -> None:
     model = VersionedModel(LOCAL, version("small"), "small")
 
     await model.try_out(version("small+v1", error), "small+v1", 1.0)
     answer = await ask(model, "somebody")
 
     assert answer.finished.model == "small"
-    assert model.trial == Trial("small+v1", 1.0, asked=1, failed=1)
+    assert model.trial == Trial("small+v1", 1.0, asked=1, failed=failed)
+    assert model.control == Trial("small", 0.0, asked=1, failed=0)
 
 
 async def test_a_version_on_trial_that_fails_after_a_word_fails_the_answer() -> None:
