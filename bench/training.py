@@ -4,7 +4,7 @@ A server with the packaged SmolLM2-135M answers through its gateway, with contex
 invented platform are asked of a stand-in vendor and judged; then nothing is done by hand: the pipeline exports, trains,
 converts, measures, tries the version out on half of the sessions, and promotes it. Phrasings that were never asked
 before are put to the model before and after. A second house learns from harmful data, which must end in hold or
-rollback. `--only context` compares training with retrieval, `--only value` the value score with chance.
+rollback. `--only loop context` asks with retrieval too, `--only value` compares the value score with chance.
 """
 
 import argparse
@@ -19,7 +19,16 @@ from typing import Any
 from bench.metrics import wilson
 from bench.training_facts import Fact, read_facts
 from bench.training_harm import harmful_lessons
-from bench.training_loop import QUICK_RECIPE, Lesson, Looped, Score, close_the_loop, decide_on, train_and_ask
+from bench.training_loop import (
+    QUICK_RECIPE,
+    Lesson,
+    Looped,
+    Score,
+    ask_with_context,
+    close_the_loop,
+    decide_on,
+    train_and_ask,
+)
 
 PARTS = ("loop", "harm", "context", "value")
 QUICK_EVERY = 7
@@ -32,6 +41,7 @@ HARM_RECIPE = "epochs = 2\n"
 WRONG_SHARE = 0.4
 """Of the interactions among which the value score, or chance, chooses."""
 
+VALUE_EVERY = 2
 MISJUDGED_SHARE = 0.1
 """Of those that the one who asked says the opposite of."""
 
@@ -55,8 +65,10 @@ async def _measure(arguments: argparse.Namespace, folder: Path) -> dict[str, Any
     facts = read_facts()[::QUICK_EVERY] if arguments.quick else read_facts()
     figures: dict[str, Any] = {"quick": arguments.quick, "facts": len(facts)}
     started = time.perf_counter()
+    looped = None
     if "loop" in arguments.only:
-        figures |= _tell_loop(await close_the_loop(folder / "loop", facts, quick=arguments.quick))
+        looped = await close_the_loop(folder / "loop", facts, quick=arguments.quick)
+        figures |= _tell_loop(looped)
     if "harm" in arguments.only:
         recipe = QUICK_RECIPE if arguments.quick else HARM_RECIPE
         lessons = harmful_lessons(facts[:HARM_FACTS], arguments.seed)
@@ -68,12 +80,10 @@ async def _measure(arguments: argparse.Namespace, folder: Path) -> dict[str, Any
             "harmful_items": items,
         }
     figures["minutes"] = round((time.perf_counter() - started) / 60, 1)
-    if "context" in arguments.only:
-        figures["context"] = _tell_context(
-            await close_the_loop(folder / "context", facts, quick=arguments.quick, context=True)
-        )
+    if "context" in arguments.only and looped is not None:
+        figures["context"] = _tell_context(looped, *await ask_with_context(folder / "loop", facts))
     if "value" in arguments.only:
-        figures["value"] = await _compare_choices(folder, facts, arguments.seed)
+        figures["value"] = await _compare_choices(folder, facts[::VALUE_EVERY], arguments.seed)
     return figures if arguments.quick else figures | {"missed": missed(figures)}
 
 
@@ -103,8 +113,7 @@ def _delta(measured: Mapping[str, Mapping[str, Any]], metric: str) -> float | No
     return round(measured[metric]["difference"], 4) if metric in measured else None
 
 
-def _tell_context(looped: Looped) -> dict[str, Any]:
-    before, after = looped.with_context
+def _tell_context(looped: Looped, before: Score, after: Score) -> dict[str, Any]:
     cells = {"base": looped.before, "base_context": before, "tuned": looped.after, "tuned_context": after}
     return {name: _tell_score(score) for name, score in cells.items()}
 

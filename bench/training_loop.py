@@ -56,22 +56,17 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class Looped:
-    """What the loop came to: before and after, the version with its measurements, the load, seconds by stage, and both
-    scores with context where that was asked for."""
+    """What the loop came to: before and after, the version with its measurements, the load, and seconds by stage."""
 
     before: Score
     after: Score
     version: Mapping[str, Any]
     load: Load
     seconds: Mapping[str, float]
-    with_context: Sequence[Score] = ()
 
 
-async def close_the_loop(folder: Path, facts: Sequence[Fact], *, quick: bool, context: bool = False) -> Looped:
-    """From nothing to a version that serves, with the same questions asked with `context` too, if that is wanted.
-
-    Raises Unavailable when none gets so far within the time.
-    """
+async def close_the_loop(folder: Path, facts: Sequence[Fact], *, quick: bool) -> Looped:
+    """From nothing to a version that serves. Raises Unavailable when none gets so far within the time."""
     lessons = [Lesson(question, fact.answer) for fact in facts for question in fact.taught]
     random.Random(len(lessons)).shuffle(lessons)  # nobody asks in the order of facts, and the newest rows are the test
     with serving_vendor({lesson.question: lesson.answer for lesson in lessons}) as vendor:
@@ -82,7 +77,6 @@ async def close_the_loop(folder: Path, facts: Sequence[Fact], *, quick: bool, co
             watch.lap("asking the base")
             await teach_all(house, lessons)
             watch.lap("teaching")
-            with_context = [await ask_unseen(house, facts, context=True)] if context else []
             await _reach(house, DECIDED, watch)
             load = Load()
             async with under_load(house, facts, load):
@@ -92,8 +86,15 @@ async def close_the_loop(folder: Path, facts: Sequence[Fact], *, quick: bool, co
                     watch.lap("switching")
             after = await ask_unseen(house, facts)
             watch.lap("asking the tuned")
-            with_context += [await ask_unseen(house, facts, context=True)] if context else []
-            return Looped(before, after, version, load, watch.seconds, with_context)
+            return Looped(before, after, version, load, watch.seconds)
+
+
+async def ask_with_context(folder: Path, facts: Sequence[Fact]) -> tuple[Score, Score]:
+    """What the loop came to: before and after, the version with its measurements, the load, seconds by stage."""
+    async with training_house(folder, "http://127.0.0.1:9/v1", HYBRID_LEARNING_ENABLED="false") as house:
+        tuned = await ask_unseen(house, facts, context=True)
+        await house.call("roll_back_version", why="the benchmark compares with the base")
+        return await ask_unseen(house, facts, context=True), tuned
 
 
 async def decide_on(folder: Path, lessons: Sequence[Lesson], recipe: str) -> Mapping[str, Any]:
@@ -104,7 +105,7 @@ async def decide_on(folder: Path, lessons: Sequence[Lesson], recipe: str) -> Map
 
 async def train_and_ask(folder: Path, lessons: Sequence[Lesson], facts: Sequence[Fact]) -> Score:
     """How the unseen phrasings are answered after training on these lessons, whatever the measurement decided."""
-    async with _taught(folder, lessons, "") as house:
+    async with _taught(folder, lessons, QUICK_RECIPE) as house:
         version = await _reach(house, DECIDED, Watch())
         await house.call("deploy_version", name=version["name"], everybody=True, why="the benchmark compares data")
         return await ask_unseen(house, facts)

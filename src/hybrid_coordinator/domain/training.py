@@ -45,9 +45,9 @@ class Recipe:
     over the rows in batches of `batch` rows of at most `length` tokens, at `learning_rate` (falling along a cosine);
     it stops early when the validation loss has not improved for `patience` epochs. `replay_share` is how many of the
     base model's own answers are mixed in for each training row. `stay_weight` weighs the divergence from the base
-    model, on texts that it made up itself, in the loss; with 0 those texts are mixed in with the answers. Preference
-    pairs are trained on for `preference_epochs` with `preference_beta` (DPO). `minutes` bounds the whole run, and
-    `memory_gb` the process (0: no bound).
+    model, on those answers and on texts that it made up itself, in the loss; with 0 the texts are mixed in too.
+    Preference pairs are trained on for `preference_epochs` with `preference_beta` (DPO). `minutes` bounds the whole
+    run, and `memory_gb` the process (0: no bound).
     """
 
     rank: int = 0

@@ -115,7 +115,7 @@ def _trainer(room: Room, learner: Learner, syllabus: Syllabus) -> tuple[StayingT
     )
     trainer.remove_callback(PrinterCallback)
     trainer.prepare(
-        plan, learner.most_tokens, [examples.tokens[number] for (number,) in syllabus.texts], room.recipe.stay_weight
+        plan, learner.most_tokens, [examples.tokens[number] for number, *_ in syllabus.kept], room.recipe.stay_weight
     )
     return trainer, watch
 

@@ -73,7 +73,8 @@ def _wanted(room: Room) -> tuple[int, int]:
     """How many answers, and how many texts: no more than training will come to see."""
     recipe, rows = room.recipe, len(room.curriculum.train)
     updates = math.ceil(recipe.epochs * rows / recipe.batch)
-    return math.ceil(recipe.replay_share * rows * recipe.epochs), min(TEXTS, max(AT_ONCE, updates))
+    mixed_in = math.ceil(recipe.replay_share * rows * recipe.epochs)
+    return max(mixed_in, updates if recipe.stay_weight else 0), min(TEXTS, max(AT_ONCE, updates))
 
 
 def _missing(

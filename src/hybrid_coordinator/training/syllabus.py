@@ -3,6 +3,7 @@
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any
 
 from datasets import Dataset
@@ -17,11 +18,12 @@ from hybrid_coordinator.training.room import Room
 
 @dataclass(frozen=True, slots=True)
 class Syllabus:
-    """All examples, the plan over them, the free texts, and those that are looked at and not learned."""
+    """All examples, the plan over them, what to stay close to the base on (its own answers and texts by turns), and
+    what is looked at and not learned."""
 
     examples: Examples
     plan: Plan
-    texts: tuple[Forms, ...]
+    kept: tuple[Forms, ...]
     watched: Dataset | None
     validation: Dataset | None
 
@@ -50,6 +52,7 @@ def make_syllabus(room: Room, tokenizer: Any, replayed: Replayed) -> Syllabus:
         if (forms := examples.add_answer(tokenizer, one.asked, one.answer, ended=one.ended))
     ]
     texts = [examples.add_text(tokenizer, text) for text in replayed.texts]
+    kept = tuple(one for pair in zip_longest(answers, texts) for one in pair if one)
     extras = answers if recipe.stay_weight else [*answers, *texts]  # else the texts are what to stay close on
     plan = make_plan(
         rows,
@@ -63,7 +66,7 @@ def make_syllabus(room: Room, tokenizer: Any, replayed: Replayed) -> Syllabus:
     watched, validation = (
         _apart(room, tokenizer, lessons) for lessons in (room.curriculum.watched, room.curriculum.validation)
     )
-    return Syllabus(examples, plan, tuple(texts), watched, validation)
+    return Syllabus(examples, plan, kept, watched, validation)
 
 
 def _apart(room: Room, tokenizer: Any, lessons: Sequence[Lesson]) -> Dataset | None:
