@@ -37,7 +37,7 @@ QUICK_EVERY = 7
 HARM_FACTS = 28
 """Enough that their newest rows are as many held-out questions as a promotion takes."""
 
-HARM_RECIPE = "epochs = 2\n"
+HARM_RECIPE = "epochs = 1\n"
 WRONG_SHARE = 0.4
 """Of the interactions among which the value score, or chance, chooses."""
 
