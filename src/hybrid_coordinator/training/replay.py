@@ -57,7 +57,7 @@ def replay(room: Room, learner: Learner) -> Replayed:
     if not wants_replay(room):
         return Replayed((), ())
     answers, texts = _wanted(room)
-    prompts = [forms_of(question)[(at + at // 4) % 2] for at, question in enumerate(room.curriculum.replay[:answers])]
+    prompts = [forms_of(question)[len(question) % 2] for question in room.curriculum.replay[:answers]]
     file = room.folder / REPLAY
     total = len(prompts) + texts
     made = _read(file, {"base": room.order.base.sha256, "seed": room.recipe.seed})
