@@ -20,7 +20,7 @@ LONGEST_S = 1_500.0
 ASKERS = 2
 OPEN = ("candidate", "canary")
 DECIDED = ("canary", "serving", "held", "rejected")
-QUICK_RECIPE = "epochs = 4\n"
+QUICK_RECIPE = "epochs = 4\nstay_weight = 0.0\n"
 UNBOUND = {
     "HYBRID_EXAM_GENERAL": "12",
     "HYBRID_PROMOTION_LEAST_ITEMS": "3",
