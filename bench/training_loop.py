@@ -141,6 +141,7 @@ def _automatic(folder: Path, rows: int, recipe: str) -> dict[str, str]:
         "HYBRID_FINETUNE_QUIET_S": "3",
         "HYBRID_FINETUNE_MOST_LOAD": "100",
         "HYBRID_LEARNING_TICK_S": "2",
+        "HYBRID_LEARNING_PATIENCE_S": "0.5",
         "HYBRID_DATASET_EVERY_S": "5",
         "HYBRID_CANARY_SHARE": "0.5",
         **(UNBOUND if recipe == QUICK_RECIPE else {}),
