@@ -18,7 +18,7 @@ PATIENCE_S = 120.0
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """An answer of the gateway: its words, the interaction's id, and the model that it names."""
+    """An answer of the gateway: its words, the interaction's id, and the version that gave it, as it is recorded."""
 
     text: str
     interaction_id: str
@@ -62,9 +62,10 @@ class TrainingHouse:
             },
         )
         response.raise_for_status()
-        told = response.json()
-        text = told["choices"][0]["message"]["content"] or ""
-        return Heard(text, response.headers.get("x-coordinator-interaction-id", ""), told["model"])
+        text = response.json()["choices"][0]["message"]["content"] or ""
+        interaction_id = response.headers["x-coordinator-interaction-id"]
+        recorded = await self.call("interaction", interaction_id=interaction_id)
+        return Heard(text, interaction_id, recorded["model_used"])
 
     async def versions(self) -> Sequence[Mapping[str, Any]]:
         """Every version, the newest first."""
