@@ -83,6 +83,7 @@ async def training_house(folder: Path, vendor: str, **settings: str) -> AsyncIte
         "HYBRID_OPENAI_URL": vendor,
         "OPENAI_API_KEY": "stand-in",
         "HYBRID_EXTRACTION_MODELS": "false",
+        "HYBRID_LOCAL_THREADS": str(len(os.sched_getaffinity(0))),
         **settings,
     }
     launch = Launch((*COMMAND, "serve"), environment)

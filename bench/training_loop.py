@@ -2,9 +2,10 @@
 
 import random
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -165,18 +166,37 @@ class Watch:
 
 async def teach_all(house: TrainingHouse, lessons: Sequence[Lesson]) -> None:
     """Each question in a session of its own."""
-    for number, lesson in enumerate(lessons):
-        await house.teach(lesson.question, f"lesson-{number}", good=lesson.good)
+
+    await side_by_side(
+        partial(house.teach, lesson.question, f"lesson-{number}", good=lesson.good)
+        for number, lesson in enumerate(lessons)
+    )
 
 
 async def ask_unseen(house: TrainingHouse, facts: Sequence[Fact], *, context: bool = False) -> Score:
     """The phrasings that were never asked, and are not recorded now."""
-    right, asked, model = 0, 0, ""
-    for fact in facts:
-        for question in fact.unseen:
-            heard = await house.ask(question, f"exam-{asked}", context=context, record=False)
-            right, asked, model = right + is_right(fact, heard.text), asked + 1, heard.model
-    return Score(right, asked, model)
+    verdicts: list[bool] = []
+    models: set[str] = set()
+
+    async def ask(fact: Fact, question: str) -> None:
+        heard = await house.ask(question, f"exam-{question}", context=context, record=False)
+        verdicts.append(is_right(fact, heard.text))
+        models.add(heard.model)
+
+    await side_by_side(partial(ask, fact, question) for fact in facts for question in fact.unseen)
+    return Score(sum(verdicts), len(verdicts), ", ".join(sorted(models)))
+
+
+async def side_by_side(jobs: Iterator[Callable[[], Awaitable[None]]]) -> None:
+    """Every job once, in their order, by as many askers at a time as there are."""
+
+    async def work() -> None:
+        for do in jobs:
+            await do()
+
+    async with anyio.create_task_group() as group:
+        for _ in range(ASKERS):
+            group.start_soon(work)
 
 
 async def _reach(house: TrainingHouse, stages: Sequence[str], watch: Watch) -> Mapping[str, Any]:

@@ -28,6 +28,7 @@ NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 BASE = BaseWeights("SmallModel", "5a" * 32)
 BASE_NAME = "SmallModel@5a5a5a5a5a5a"
 SET = RegressionSet(
+    keep=(),
     replay=(),
     general=tuple(GeneralQuestion(f"What is {number} plus 1?", (str(number + 1),)) for number in range(10)),
     documents=(),
@@ -106,7 +107,7 @@ class School:
     async def base(self) -> BaseWeights:
         return BASE
 
-    async def open(self, version: ModelVersion | None, artefact: Path | None) -> Model:
+    async def open(self, version: ModelVersion | None, artefact: Path | None, *, at_once: bool = False) -> Model:
         name = version.name if version else None
         if name in self.refusals:
             raise self.refusals[name]
@@ -116,6 +117,9 @@ class School:
 
     async def settle(self, version: ModelVersion | None, artefact: Path | None) -> None:
         """Nothing to settle."""
+
+    async def drop(self, version: ModelVersion) -> None:
+        """Nothing is kept."""
 
     @property
     def asked(self) -> Counter[tuple[str, str]]:

@@ -1,21 +1,18 @@
 """A process that starts others, each of which trains in a folder and may kill itself at a given call of a port.
 
-One order a line on stdin, one answer a line on stdout: how the process ended, and what remains. The parts are imported
-once. Ledger, dataset, folders and the trainer's process are real; in place of the torch room a program runs that makes
+Ledger, dataset, folders and the trainer's process are real; in place of the torch room a program runs that makes
 an adapter of one word, and kills where its recipe's seed says so.
 """
 
 import json
 import os
 import signal
-import subprocess
 import sys
-import traceback
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import anyio
 
@@ -25,6 +22,7 @@ from hybrid_coordinator.backends.ledger.records import Records
 from hybrid_coordinator.backends.trainers.local import LocalTrainer
 from hybrid_coordinator.backends.trainers.workshop import FolderWorkshop
 from hybrid_coordinator.domain.training import UNFINISHED, Recipe, Teaching
+from orders import Orderly, open_orderly, serve_orders
 
 QUICK, DIES_ONCE, DIES_ALWAYS, KILLS_ITS_COORDINATOR_ONCE = 7, 8, 9, 10
 """What the program does, by the seed of its recipe."""
@@ -160,32 +158,15 @@ async def look_at(records: Records, workshop: FolderWorkshop, folder: Path) -> d
     }
 
 
-def carry_out(folder: Path, seed: int, fate: Fate) -> int:
-    """How a process of its own ended that did as it was told: its exit code, or minus the signal."""
-    child = os.fork()
-    if not child:
-        code = 1
-        try:
-            anyio.run(train, folder, seed, fate)
-            code = 0
-        finally:  # whatever it was: only the parent takes the next order
-            if code:
-                traceback.print_exc()
-            os._exit(code)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-
-
 class Academy:
     """The other end: starts processes that train."""
 
-    def __init__(self, orders: IO[str], answers: IO[str]) -> None:
-        self._orders = orders
-        self._answers = answers
+    def __init__(self, orderly: Orderly) -> None:
+        self._orderly = orderly
 
     def train(self, folder: Path, seed: int = QUICK, **fate: Any) -> int:
         """How a process ended that had this fate."""
-        print(json.dumps({"folder": str(folder), "seed": seed, "fate": fate}), file=self._orders, flush=True)
-        return int(self._answers.readline())
+        return self._orderly.carry_out(folder, seed=seed, fate=fate)
 
     def train_on(self, folder: Path, seed: int = QUICK) -> dict[str, Any]:
         """What remains of a process that nobody disturbed."""
@@ -196,16 +177,9 @@ class Academy:
 @contextmanager
 def open_academy() -> Iterator[Academy]:
     """An academy, for as long as this lasts."""
-    pipe = subprocess.PIPE
-    with subprocess.Popen([sys.executable, __file__], stdin=pipe, stdout=pipe, text=True) as process:
-        assert process.stdin
-        assert process.stdout
-        yield Academy(process.stdin, process.stdout)
-        process.stdin.close()
+    with open_orderly(__file__) as orderly:
+        yield Academy(orderly)
 
 
 if __name__ == "__main__":
-    for line in sys.stdin:
-        order = json.loads(line)
-        sys.stdout.write(f"{carry_out(Path(order['folder']), order['seed'], Fate(**order['fate']))}\n")
-        sys.stdout.flush()
+    serve_orders(lambda order: train(Path(order["folder"]), order["seed"], Fate(**order["fate"])))

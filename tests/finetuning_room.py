@@ -36,7 +36,7 @@ from taught import other_rows, port_rows
 
 BASE = BaseWeights("small", "ba5e", "/models/small.gguf")
 RECIPE = Recipe(rank=4, minutes=30.0)
-GENERAL = GeneralTexts(("Say hello.",), ("What is a port?",), ("A port is a number.",))
+GENERAL = GeneralTexts(("Say hello.",), ("What is a port?",), ("A port is a number.",), ({"messages": []},))
 EAGER = FinetunePolicy(enabled=True, min_examples=20, trigger_every=10, schedule="0 2 * * 0", keep_runs=2)
 """The manual clock begins on Thursday, 1 January 2026; the first Sunday is the 4th."""
 
@@ -50,11 +50,14 @@ class FixedHost:
     async def base(self) -> BaseWeights:
         return self.weights
 
-    async def open(self, version: ModelVersion | None, artefact: Path | None) -> Model:
+    async def open(self, version: ModelVersion | None, artefact: Path | None, *, at_once: bool = False) -> Model:
         raise ModelRefused("nothing answers here; train only")
 
     async def settle(self, version: ModelVersion | None, artefact: Path | None) -> None:
         """Nobody answers."""
+
+    async def drop(self, version: ModelVersion) -> None:
+        """Nothing is kept."""
 
 
 async def publish(dataset: JsonlDataset, rows: Sequence[Payload], pairs: Sequence[Payload] = ()) -> str:

@@ -1,26 +1,21 @@
 """A process that starts others, each of which learns in a data folder and may kill itself at a given place.
 
-One order a line on stdin, one answer a line on stdout. The parts are imported once, and each order is carried out by a
-process of its own, which opens the folder anew.
+Each opens its folder anew.
 """
 
 import json
 import os
 import signal
-import subprocess
-import sys
-import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
-
-import anyio
+from typing import Any
 
 from hybrid_coordinator.app import open_house
 from hybrid_coordinator.daemon import STEPS, Stepped
 from learning_house import ALL, look_at, settings_in, wrapped_house
+from orders import Orderly, open_orderly, serve_orders
 
 WRITES = frozenset((
     "amend", "apply", "bury", "claim", "credit", "forget", "mark_learned", "mark_published", "mark_written", "note",
@@ -109,32 +104,15 @@ async def learn(folder: Path, fate: Fate) -> None:
         folder.with_suffix(".json").write_text(json.dumps(await look_at(house)))
 
 
-def carry_out(order: dict[str, Any]) -> int:
-    """How a process of its own ended that did as it was told: its exit code, or minus the signal."""
-    child = os.fork()
-    if not child:
-        code = 1
-        try:
-            anyio.run(learn, Path(order.pop("folder")), Fate(**order))
-            code = 0
-        finally:  # whatever it was: only the parent takes the next order
-            if code:
-                traceback.print_exc()
-            os._exit(code)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-
-
 class Nursery:
     """The other end: starts processes that learn."""
 
-    def __init__(self, orders: IO[str], answers: IO[str]) -> None:
-        self._orders = orders
-        self._answers = answers
+    def __init__(self, orderly: Orderly) -> None:
+        self._orderly = orderly
 
     def learn(self, folder: Path, **fate: Any) -> int:
         """How a process ended that had this fate."""
-        print(json.dumps({"folder": str(folder), **fate}), file=self._orders, flush=True)
-        return int(self._answers.readline())
+        return self._orderly.carry_out(folder, fate=fate)
 
     def learn_all(self, folder: Path) -> dict[str, Any]:
         """What remains of a process that nobody disturbed."""
@@ -145,15 +123,9 @@ class Nursery:
 @contextmanager
 def open_nursery() -> Iterator[Nursery]:
     """A nursery, for as long as this lasts."""
-    pipe = subprocess.PIPE
-    with subprocess.Popen([sys.executable, __file__], stdin=pipe, stdout=pipe, text=True) as process:
-        assert process.stdin
-        assert process.stdout
-        yield Nursery(process.stdin, process.stdout)
-        process.stdin.close()
+    with open_orderly(__file__) as orderly:
+        yield Nursery(orderly)
 
 
 if __name__ == "__main__":
-    for line in sys.stdin:
-        sys.stdout.write(f"{carry_out(json.loads(line))}\n")
-        sys.stdout.flush()
+    serve_orders(lambda order: learn(Path(order["folder"]), Fate(**order["fate"])))

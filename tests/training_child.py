@@ -62,7 +62,7 @@ def lay_out(
     """A run that waits to be carried out."""
     files = {name: b"".join(json.dumps(one).encode() + b"\n" for one in some) for name, some in material.items()}
     files["train"] = train if isinstance(train, bytes) else b"".join(json.dumps(one).encode() + b"\n" for one in train)
-    contents = {f"{name}.jsonl": files.get(name, b"") for name in ("train", "validation", "held_out", "pairs")}
+    contents = {f"{name}.jsonl": files.get(name, b"") for name in ("train", "validation", "held_out", "pairs", "keep")}
     prompts = {"replay": ["What is a stack?", "Why is the sky blue?"], "regression": ["What is a tree?"]}
     contents["prompts.json"] = json.dumps({**prompts, "documents": ["A plain text about nothing."]}).encode()
     (folder / "material").mkdir(parents=True)

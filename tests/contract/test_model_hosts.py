@@ -274,6 +274,16 @@ class TestLlamaServerHost(HostPromises):
         assert answer.finished.model == version.name
         assert told.read_text().split() == [str(adapter), version.name, base.name]
 
+    async def test_no_hook_runs_while_somebody_waits_for_an_answer(
+        self, bare_server: Access, adapter: Path, base: BaseWeights, tmp_path: Path
+    ) -> None:
+        host = server_host(bare_server, DeployHook(f"touch {tmp_path / 'ran'}"), restart_s=0.5)
+
+        with pytest.raises(ModelUnavailable, match="is not loaded"):
+            await host.open(version_of(adapter, base, 1), adapter, at_once=True)
+
+        assert not (tmp_path / "ran").exists()
+
     @pytest.mark.parametrize(
         ("command", "timeout_s", "complaint"),
         [

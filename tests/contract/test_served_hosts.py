@@ -137,6 +137,13 @@ async def test_a_dropped_version_is_deleted_there_and_dropping_it_again_is_fine(
     assert ollama.made == {}
 
 
+async def test_nothing_is_made_there_while_somebody_waits_for_an_answer(ollama: Ollama, adapter: Path) -> None:
+    with pytest.raises(ModelUnavailable, match="it is made again"):
+        await host_of(ollama).open(version_of(adapter, BASE, 3), adapter, at_once=True)
+
+    assert ollama.made == {}
+
+
 async def test_a_base_that_the_server_does_not_have_is_refused_and_a_server_that_is_down_may_come_back(
     ollama: Ollama,
 ) -> None:

@@ -39,6 +39,7 @@ MATERIAL = Material(
     validation=[row("b")],
     held_out=[row("c")],
     pairs=[{"prompt": "p", "chosen": "a", "rejected": "b"}],
+    keep=[{"messages": [{"role": "user", "content": "List it."}, {"role": "assistant", "content": "[]"}]}],
     replay=["Who are you?"],
     regression=["Name a\ncolour."],
     documents=["plain \ud800 text"],
@@ -253,7 +254,7 @@ asyncio.run(FolderWorkshop(Path(sys.argv[1])).freeze(run, Material(train=rows)))
 async def test_a_kill_at_any_moment_leaves_the_material_whole_or_not_there(tmp_path: Path) -> None:
     rows = [{"messages": [{"role": "user", "content": f"question {number}"}]} for number in range(100)]
     seen = set()
-    for moment in range(0, 14):
+    for moment in range(0, 17):
         root = tmp_path / str(moment)
         command = [sys.executable, "-c", FREEZE_AND_DIE, str(root), str(moment)]
         ended = subprocess.run(command, check=False, env={**os.environ}).returncode

@@ -36,6 +36,7 @@ from hybrid_coordinator.training.base_hash import base_sha256
 ENDED, BUSY = 143, 3
 NAMES = ("velgate", "ostrakon", "pellworth", "quiverd", "marlowe", "tindral", "obelis", "cassini")
 STAYING = replace(BRISK, stay_weight=0.5)
+KEEP = [{"messages": [{"role": "user", "content": "A list, please."}, {"role": "assistant", "content": "[1, 2]"}]}]
 
 STARTER = """
 import subprocess, sys
@@ -85,7 +86,7 @@ def digest(base: Path) -> str:
 def whole(base: Path, digest: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run that nobody disturbed."""
     folder = tmp_path_factory.mktemp("undisturbed") / "run-1"
-    lay_out(folder, base, base_sha256=digest, recipe=STAYING, train=rows(), pairs=pairs(10))
+    lay_out(folder, base, base_sha256=digest, recipe=STAYING, train=rows(), pairs=pairs(10), keep=KEEP)
     assert carry_out(folder) == 0, (folder / "log.txt").read_text()
     return folder
 
@@ -138,7 +139,9 @@ def test_a_whole_run_is_not_carried_out_again(whole: Path) -> None:
 def test_a_run_killed_at_many_moments_ends_with_the_same_weights(
     whole: Path, base: Path, digest: str, tmp_path: Path
 ) -> None:
-    run = lay_out(tmp_path / "run-1", base, base_sha256=digest, recipe=STAYING, train=rows(), pairs=pairs(10))
+    run = lay_out(
+        tmp_path / "run-1", base, base_sha256=digest, recipe=STAYING, train=rows(), pairs=pairs(10), keep=KEEP
+    )
     moments = (
         lambda: (run / "replay.jsonl").exists(),
         lambda: any((run / "checkpoints").glob("train/checkpoint-*/whole")),

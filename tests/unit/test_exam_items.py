@@ -28,6 +28,7 @@ from hybrid_coordinator.logic.regression_set import GeneralQuestion, RegressionS
 POLICY = ExamPolicy()
 SET = RegressionSet(
     replay=(),
+    keep=(),
     general=(GeneralQuestion("What is the capital of France?", ("Paris",)),),
     documents=(),
     formats=(FormatCheck("object", "An object, please.", {"type": "object"}),),

@@ -8,12 +8,13 @@ import anyio
 import anyio.lowlevel
 import pytest
 
-from finetuning_room import BASE, EAGER, RECIPE, FinetuningRoom, publish, some_rows
+from finetuning_room import BASE, EAGER, GENERAL, RECIPE, FinetuningRoom, publish, some_rows
 from hybrid_coordinator.domain.training import UNFINISHED, Progress, Run, RunState, Teaching
 from hybrid_coordinator.domain.versions import VersionStage
 from hybrid_coordinator.errors import BadInput, Conflict, Damaged, MissingExtra, NotFound, StorageFull, Unavailable
 from hybrid_coordinator.flows.courtesy import Courtesy
 from hybrid_coordinator.flows.finetuning import Finetuner
+from hybrid_coordinator.flows.freezing import GeneralTexts
 from hybrid_coordinator.flows.registering import Registrar
 from hybrid_coordinator.flows.traffic import Traffic
 from hybrid_coordinator.ports import Material, RunReport
@@ -114,11 +115,8 @@ async def test_a_version_is_trained_on_what_it_saw_and_not_on_what_was_held_back
     assert hidden
     assert set((await room.runs.trained_on([*taught, "correction-900"]))["small+v1"]) == {*taught, "correction-900"}
     assert await room.runs.trained_on(hidden) == {}
-    assert (material.replay, material.regression, material.documents) == (
-        ("Say hello.",),
-        ("What is a port?",),
-        ("A port is a number.",),
-    )
+    told = GeneralTexts(material.replay, material.regression, material.documents, material.keep)
+    assert told == GENERAL
 
 
 async def test_the_next_version_has_the_next_number(tmp_path: Path) -> None:

@@ -91,6 +91,20 @@ def test_the_packaged_set_is_large_enough_and_asks_nothing_twice(packaged: Regre
     assert all(65 <= len(words_of(document)) <= 170 for document in packaged.documents)
 
 
+def test_forms_are_kept_on_other_questions_and_other_tools_than_those_of_the_examination(
+    packaged: RegressionSet,
+) -> None:
+    told = [{one["role"]: one["content"] for one in row["messages"]} for row in packaged.keep]
+    examined = {question_key(check.ask) for check in packaged.formats}
+    tools = {tool.name for check in packaged.formats for tool in check.tools}
+
+    assert len(told) >= 20
+    assert {question_key(one["user"]) for one in told}.isdisjoint(examined)
+    assert not [one for one in told if any(name in one["system"] for name in tools)]
+    for one in told:
+        assert f"{json.loads(one['assistant'])['tool']}(" in one["system"]
+
+
 def test_a_general_question_is_not_answered_by_repeating_it(packaged: RegressionSet) -> None:
     given_away = [one.ask for one in packaged.general if is_right(one.ask, one.holds)]
 

@@ -112,6 +112,7 @@ def test_good_material_is_read_with_its_hashes(tmp_path: Path) -> None:
         "validation.jsonl",
         "held_out.jsonl",
         "pairs.jsonl",
+        "keep.jsonl",
         "prompts.json",
     }
 

@@ -1,17 +1,15 @@
 """Versions go from stage to stage, and the model answers as they are on record, whatever breaks in between."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime
 
 import anyio
 import pytest
 
 from hybrid_coordinator.domain.training import Recipe, Run, RunState, Teaching
-from hybrid_coordinator.domain.versions import Decision, Measured, Verdict, VersionChange, VersionStage
+from hybrid_coordinator.domain.versions import Measured, VersionChange, VersionStage
 from hybrid_coordinator.errors import Conflict, ModelRefused, ModelUnavailable, NotFound, StorageFull
 from hybrid_coordinator.logic.canary import CanaryPolicy
-from hybrid_coordinator.logic.version_names import parse_version, tell_version, version_name
 from hybrid_coordinator.logic.version_stages import Act, check_act
 from hybrid_coordinator.testing import MemoryRuns
 from version_room import BASE, START, VersionRoom, make_version
@@ -428,6 +426,7 @@ async def test_a_dropped_version_leaves_nothing_behind_and_never_answers() -> No
     assert await room.stages() == {"tiny+v1": SERVING, "tiny+v2": DROPPED}
     assert room.answering == ("tiny+v1", None)
     assert await room.workshop.size("run-2") == 0
+    assert room.host.dropped == ["tiny+v2", "tiny+v2"]
     with pytest.raises(Conflict, match="its files are gone; train another"):
         await room.versions.promote("tiny+v2", "person", "")
 
@@ -480,30 +479,3 @@ def test_an_act_is_allowed_from_these_stages_alone(act: Act, stages: set[Version
             pass
 
     assert allowed == stages
-
-
-@pytest.mark.parametrize("base", ["SmolLM2-135M-Instruct.Q4_1", "a+v2", "模型", "x y"])
-def test_a_versions_name_is_read_back(base: str) -> None:
-    assert parse_version(version_name(base, 12)) == (base, 12)
-
-
-@pytest.mark.parametrize("name", ["", "SmolLM2", "x+v", "x+v0", "x+v01", "+v1", "x+vi", "x+v" + "9" * 30])
-def test_what_is_no_versions_name_is_not_read_as_one(name: str) -> None:
-    assert parse_version(name) is None
-
-
-def test_a_version_is_told_in_a_line() -> None:
-    facts = Measured("facts", 80, 0.05, 0.92, 0.8, 0.93)
-    forgotten = Measured("regression", 60, 2.0, 2.06, 0.01, 0.05, "lower", relative=True)
-    version = make_version(3, HELD, measured=(facts, forgotten), verdict=Verdict(Decision.HOLD, "too few items"))
-
-    told = tell_version(version)
-
-    assert told == (
-        "tiny+v3: held; hold: too few items; facts 0.05 → 0.92 (+0.87, between +0.80 and +0.93, 80 items); "
-        "regression 2.00 → 2.06 (+3.0%, between +1.0% and +5.0%, 60 items)"
-    )
-    assert "\n" not in tell_version(replace(version, tainted_by=("i1", "i2")))
-    assert tell_version(make_version(1, SERVING, serving_since=START, tainted_by=("i1",))) == (
-        "tiny+v1: serving since 2026-01-01 00:00 UTC; trained on 1 interaction excluded since"
-    )

@@ -17,6 +17,7 @@ from hybrid_coordinator.app.models import (
 )
 from hybrid_coordinator.backends.http import open_client
 from hybrid_coordinator.backends.models.engine import EnginePolicy, LlamaCppEngine
+from hybrid_coordinator.backends.models.hosts.adapters import Fingerprints
 from hybrid_coordinator.backends.models.hosts.builtin import BuiltinHost
 from hybrid_coordinator.backends.models.hosts.deploy_hook import DeployHook
 from hybrid_coordinator.backends.models.hosts.llama_server import LlamaServerHost
@@ -51,9 +52,10 @@ class _Engine:
     host: ModelHost
 
 
-def open_engines(settings: Settings, clock: Clock) -> Engines:
+def open_engines(settings: Settings, clock: Clock, fingerprints: Fingerprints) -> Engines:
     """Every model that the settings name."""
-    local = [engine for engine in (_general(settings, clock), _ollama(settings, clock)) if engine is not None]
+    opened = (_general(settings, clock, fingerprints), _ollama(settings, clock, fingerprints))
+    local = [engine for engine in opened if engine is not None]
     plain = {model.card.name: model for model in open_other_models(settings, clock)}
     vendors = _openai(settings, clock)
     engines = {engine.versioned.card.name: engine for engine in (*local, *([vendors] if vendors else []))}
@@ -68,13 +70,13 @@ def open_engines(settings: Settings, clock: Clock) -> Engines:
     )
 
 
-def _general(settings: Settings, clock: Clock) -> _Engine | None:
+def _general(settings: Settings, clock: Clock, fingerprints: Fingerprints) -> _Engine | None:
     """The model that answers as `local`: a server's, or that of the built-in engine, where there is one."""
     local = settings.local
     url = local.llama_cpp_base_url or local.lemonade_base_url
     if url:
         served = llama_server("local", Speciality.GENERAL, url, settings)
-        return _served(served, "local", _server_host(settings, url), settings, clock)
+        return _served(served, "local", _server_host(settings, url, fingerprints), settings, clock)
     weights = loaded_weights(settings)
     if weights is None:
         return None
@@ -82,11 +84,11 @@ def _general(settings: Settings, clock: Clock) -> _Engine | None:
     policy, patience = EnginePolicy(), patience_of(settings)
     engine = LlamaCppModel(card, LlamaCppEngine(weights, clock, policy), patience)
     versioned = VersionedModel(card, engine, weights.alias)
-    host = BuiltinHost(card, weights, clock, policy, patience)
+    host = BuiltinHost(card, weights, clock, policy, patience, fingerprints)
     return _Engine(RetryingModel(versioned, ONCE_MORE), versioned, host)
 
 
-def _server_host(settings: Settings, url: str) -> ModelHost:
+def _server_host(settings: Settings, url: str, fingerprints: Fingerprints) -> ModelHost:
     hook, weights = settings.training.deploy_hook, settings.training.base or settings.local.model_path
     return LlamaServerHost(
         ModelCard("local", Location.LOCAL, context_tokens=settings.local.context_tokens),
@@ -94,15 +96,17 @@ def _server_host(settings: Settings, url: str) -> ModelHost:
         patience=patience_of(settings),
         weights=Path(weights).expanduser() if weights else None,
         hook=DeployHook(hook) if hook else None,
+        fingerprints=fingerprints,
     )
 
 
-def _ollama(settings: Settings, clock: Clock) -> _Engine | None:
+def _ollama(settings: Settings, clock: Clock, fingerprints: Fingerprints) -> _Engine | None:
     url, name = settings.local.ollama_base_url, settings.local.ollama_model
     if not url:
         return None
     model = ollama(settings)
-    host = OllamaHost(model.card, base_url=url, model=name, patience=patience_of(settings))
+    patience = patience_of(settings)
+    host = OllamaHost(model.card, base_url=url, model=name, patience=patience, fingerprints=fingerprints)
     return _served(model, name, host, settings, clock)
 
 

@@ -16,6 +16,7 @@ from hybrid_coordinator.app.folder import (
     CACHE_FILE,
     DEAD_LETTER_FILE,
     EXPERIENCE_FILE,
+    FINGERPRINTS_FILE,
     KNOWLEDGE_FOLDER,
     LEDGER_FILE,
     RETRIEVER_FILE,
@@ -41,6 +42,7 @@ from hybrid_coordinator.backends.keepsake import FileKeepsake
 from hybrid_coordinator.backends.knowledge.edge import EdgeKnowledge
 from hybrid_coordinator.backends.knowledge.rebuild import Progress, rebuild
 from hybrid_coordinator.backends.ledger.records import Records
+from hybrid_coordinator.backends.models.hosts.adapters import Fingerprints
 from hybrid_coordinator.backends.neighbours import http_check, tcp_check
 from hybrid_coordinator.backends.telemetry.finding import Whereabouts
 from hybrid_coordinator.backends.telemetry.own_file import OwnTelemetryFile
@@ -124,7 +126,7 @@ async def open_backends(settings: Settings, folder: Path, stack: AsyncExitStack)
     stack.push_async_callback(embedder.aclose)
     knowledge = await _open_knowledge(settings, folder, embedder)
     stack.push_async_callback(knowledge.aclose)
-    engines = open_engines(settings, clock)
+    engines = open_engines(settings, clock, Fingerprints(folder / FINGERPRINTS_FILE))
     for model in engines.models.values():
         stack.push_async_callback(model.aclose)
     cache = await SqliteCache.open(folder / CACHE_FILE, embedder.identity)

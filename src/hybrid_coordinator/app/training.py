@@ -192,7 +192,8 @@ class Training:
         courses = self._courses()
         registrar = Registrar(runs, self.workshop, self._ledger, self._clock, keep_runs=settings.finetune.keep_runs)
         teaching = read_model_backend(settings.finetune.model_backend)
-        general = GeneralTexts(self._regression.replay, self._regression.questions, self._regression.documents)
+        known = self._regression
+        general = GeneralTexts(known.replay, known.questions, known.documents, known.keep)
         timetable = Timetable(
             self._datasets,
             runs,

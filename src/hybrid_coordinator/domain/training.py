@@ -45,7 +45,8 @@ class Recipe:
     over the rows in batches of `batch` rows of at most `length` tokens, at `learning_rate` (falling along a cosine);
     it stops early when the validation loss has not improved for `patience` epochs. `replay_share` is how many of the
     base model's own answers are mixed in for each training row. `stay_weight` weighs the divergence from the base
-    model, on those answers and on texts that it made up itself, in the loss; with 0 the texts are mixed in too.
+    model, on such answers, on tool calls and on texts that it made up itself, in the loss; with 0 the texts are mixed
+    in too.
     Preference pairs are trained on for `preference_epochs` with `preference_beta` (DPO). `minutes` bounds the whole
     run, and `memory_gb` the process (0: no bound).
     """
@@ -60,7 +61,7 @@ class Recipe:
     length: int = 0
     seed: int = 7
     patience: int = 2
-    replay_share: float = 0.1
+    replay_share: float = 0.0
     stay_weight: float = 1.0
     preference_epochs: float = 1.0
     preference_beta: float = 0.1

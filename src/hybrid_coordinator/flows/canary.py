@@ -19,6 +19,18 @@ STEP = "deploy"
 DAY_S = 86_400.0
 
 
+async def enact(versions: Versions, version: ModelVersion, ruling: Ruling) -> None:
+    """Do what was ruled of a version that is on trial, or serves and is watched: promoting that one ends the watch."""
+    serves = version.stage is VersionStage.SERVING
+    acts = {
+        Fate.PROMOTE: versions.stop_watching if serves else versions.promote,
+        Fate.ROLL_BACK: versions.roll_back,
+        Fate.WITHDRAW: versions.hold,
+    }
+    if (act := acts.get(ruling.fate)) is not None:
+        await act(version.name, STEP, ruling.why, ruling.measured)
+
+
 class CanaryWatch:
     """Looks at every model of the house at each turn, and remembers nothing: what it did is on record."""
 
@@ -64,25 +76,14 @@ class CanaryWatch:
         mine, others = await self._fared(model, canary.name, _name(serving, canary), since)
         days = (self._clock.now() - began).total_seconds() / DAY_S
         ruling = judge_tainted(canary) or judge_canary(mine, others, days, self._policy)
-        act = {
-            Fate.PROMOTE: self._versions.promote,
-            Fate.ROLL_BACK: self._versions.roll_back,
-            Fate.WITHDRAW: self._versions.hold,
-        }.get(ruling.fate)
-        if act is not None:
-            await act(canary.name, STEP, ruling.why, ruling.measured)
+        await enact(self._versions, canary, ruling)
         return ruling
 
     async def _judge_promoted(self, model: str, serving: ModelVersion, control: ModelVersion | None) -> Ruling:
         since = serving.serving_since or serving.changed_at
         mine, others = await self._fared(model, serving.name, _name(control, serving), since)
         ruling = judge_promoted(mine, others, self._policy)
-        act = {
-            Fate.PROMOTE: self._versions.stop_watching,
-            Fate.ROLL_BACK: self._versions.roll_back,
-        }.get(ruling.fate)
-        if act is not None:
-            await act(serving.name, STEP, ruling.why, ruling.measured)
+        await enact(self._versions, serving, ruling)
         return ruling
 
     async def _fared(self, model: str, name: str, other: str, since: datetime) -> tuple[Fared, Fared]:

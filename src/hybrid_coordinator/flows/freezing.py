@@ -17,11 +17,13 @@ from hybrid_coordinator.ports import Datasets, Ledger, Material
 
 @dataclass(frozen=True, slots=True)
 class GeneralTexts:
-    """What a model is to go on knowing: questions to replay, others to measure forgetting on, and plain texts."""
+    """What a model is to go on knowing: questions to replay, others to measure forgetting on, plain texts, and
+    conversations to stay what it is on."""
 
     replay: Sequence[str] = ()
     regression: Sequence[str] = ()
     documents: Sequence[str] = ()
+    keep: Sequence[Payload] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,7 @@ class Preparer:
             validation=division.validation,
             held_out=division.held_out,
             pairs=division.pairs,
+            keep=self._general.keep,
             replay=self._general.replay,
             regression=self._general.regression,
             documents=self._general.documents,

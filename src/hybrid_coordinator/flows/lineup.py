@@ -73,6 +73,11 @@ class Lineup:
             await self.discard(await self._seat(house, model, arms, opened))
             await self._settle(model, arms.serving)
 
+    async def drop(self, version: ModelVersion) -> None:
+        """Have a server outside delete what it keeps of a version. Raises ModelUnavailable."""
+        if (host := self._hosts.get(version.model)) is not None:
+            await host.drop(version)
+
     async def discard(self, opened: Opened | None) -> None:
         """Close what was opened and is not wanted."""
         if opened is not None:
@@ -111,7 +116,9 @@ class Lineup:
             logger.exception("a model server goes on as before", extra={"model": model})
 
     async def _open_to_serve(self, model: str, version: ModelVersion | None) -> Model:
-        opened = await self._open(model, version)
+        """While somebody waits: what takes a server to be started anew, or a model to be made there, is left to
+        `Following`."""
+        opened = await self._hosts[model].open(version, self._artefact(version), at_once=True)
         await self._settle(model, version)
         return opened
 

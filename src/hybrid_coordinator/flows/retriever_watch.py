@@ -12,6 +12,7 @@ from hybrid_coordinator.domain.learning import Arm, Worked
 from hybrid_coordinator.domain.measures import Fared
 from hybrid_coordinator.domain.versions import ANSWERING, ModelVersion, VersionStage
 from hybrid_coordinator.flows.adapted_questions import RETRIEVER, AdaptedQuestions, goes_on_trial, trial_name
+from hybrid_coordinator.flows.canary import DAY_S, STEP, enact
 from hybrid_coordinator.flows.retriever_examples import ExampleGatherer, best_credit
 from hybrid_coordinator.flows.versions import Versions
 from hybrid_coordinator.logic.canary import (
@@ -24,10 +25,6 @@ from hybrid_coordinator.logic.canary import (
 )
 from hybrid_coordinator.logic.version_stages import Arms, arms
 from hybrid_coordinator.ports import Clock
-
-STEP = "deploy"
-
-DAY_S = 86_400.0
 
 
 class RetrieverWatch:
@@ -74,21 +71,13 @@ class RetrieverWatch:
         mine, others = await self._fared(began, known)
         days = (self._clock.now() - began).total_seconds() / DAY_S
         ruling = judge_tainted(canary) or judge_canary(mine, others, days, self._policy)
-        act = {
-            Fate.PROMOTE: self._versions.promote,
-            Fate.ROLL_BACK: self._versions.roll_back,
-            Fate.WITHDRAW: self._versions.hold,
-        }.get(ruling.fate)
-        if act is not None:
-            await act(canary.name, STEP, ruling.why, ruling.measured)
+        await enact(self._versions, canary, ruling)
         return ruling
 
     async def _judge_promoted(self, serving: ModelVersion, known: Arms) -> Ruling:
         control, mine = await self._fared(serving.serving_since or serving.changed_at, known)
         ruling = judge_promoted(mine, control, self._policy)
-        act = {Fate.PROMOTE: self._versions.stop_watching, Fate.ROLL_BACK: self._versions.roll_back}.get(ruling.fate)
-        if act is not None:
-            await act(serving.name, STEP, ruling.why, ruling.measured)
+        await enact(self._versions, serving, ruling)
         return ruling
 
     async def _fared(self, since: datetime, known: Arms) -> tuple[Fared, Fared]:

@@ -1,7 +1,7 @@
 """A version sits its examination: it is asked in the pauses, and each of its answers is kept."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 
@@ -60,22 +60,20 @@ class Sittings:
         ModelUnavailable when it cannot be now, or broke off.
         """
         model = PoliteModel(await self._seat(sitter), self._traffic)
-        answers: list[ExamAnswer] = []
+        batch = _Batch(model, iter(items[: self._policy.batch]))
         ends = self._clock.monotonic() + self._policy.batch_s
         try:
-            for item in items[: self._policy.batch]:
-                answers.append(await _answer(model, item))
-                if self._clock.monotonic() >= ends:
-                    break
-        except ModelUnavailable as error:
-            if str(error) != GAVE_WAY:
-                self._broken_off[sitter.name] += 1
-                await self.aclose()
-                raise
+            async with anyio.create_task_group() as group:
+                for _ in range(self._policy.at_once):
+                    group.start_soon(batch.ask_on, lambda: self._clock.monotonic() >= ends)
         finally:  # whatever ended it: what was answered need not be asked again
             with anyio.CancelScope(shield=True):
-                await self._runs.keep_answers(sitter.name, answers)
-        return len(answers)
+                await self._runs.keep_answers(sitter.name, batch.answers)
+        if batch.failure is not None:
+            self._broken_off[sitter.name] += 1
+            await self.aclose()
+            raise batch.failure
+        return len(batch.answers)
 
     async def aclose(self) -> None:
         """End the engine of whoever sits. Idempotent; the next sitting starts it again."""
@@ -92,6 +90,28 @@ class Sittings:
         model = await self._hosts[sitter.model].open(version, artefact)
         self._seated = sitter.name, model
         return model
+
+
+class _Batch:
+    """Items that are asked by several at once, until one of them fails or has to give way."""
+
+    def __init__(self, model: Model, items: Iterator[ExamItem]) -> None:
+        self._model = model
+        self._items = items
+        self._over = False
+        self.answers: list[ExamAnswer] = []
+        self.failure: ModelUnavailable | None = None
+
+    async def ask_on(self, is_over: Callable[[], bool]) -> None:
+        """One after the other; the answer that is under way when it is over counts."""
+        while not self._over and (item := next(self._items, None)) is not None:
+            try:
+                self.answers.append(await _answer(self._model, item))
+            except ModelUnavailable as error:
+                self._over = True
+                if str(error) != GAVE_WAY:
+                    self.failure = error
+            self._over = self._over or is_over()
 
 
 async def _answer(model: Model, item: ExamItem) -> ExamAnswer:

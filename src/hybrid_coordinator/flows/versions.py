@@ -106,8 +106,9 @@ class Versions:
             return await self._enactor.carry_out(version, versions, changes)
 
     async def drop(self, name: str, actor: str, why: str) -> ModelVersion:
-        """Let a version never answer again, and delete what its run made. One that answers is rolled back first, and
-        raises as `roll_back` does. Dropping twice finishes what was left."""
+        """Let a version never answer again, and delete what its run made, here and on a server outside. One that
+        answers is rolled back first, and raises as `roll_back` does. Raises ModelUnavailable when that server cannot be
+        reached: dropping twice finishes what was left."""
         async with self._enactor.turn:
             version = await self._runs.version(name)
             ruled = self._enactor.ruled(actor, why)
@@ -117,6 +118,7 @@ class Versions:
                 versions = await self._runs.versions(version.model)
                 version = await self._enactor.carry_out(version, versions, drop(version, ruled))
             await self._workshop.remove(version.run_id)
+            await self._enactor.lineup.drop(version)
             return version
 
     async def _found(self, name: str, act: Act) -> tuple[ModelVersion, Sequence[ModelVersion]]:

@@ -44,13 +44,15 @@ class ExamKind(StrEnum):
 class ExamPolicy:
     """Of the held-out rows `most_items` are asked, and of the general questions and the forms `most_general` each; a
     held-out row with room for twice the accepted answer, but `most_tokens` at most. A batch is over after `batch`
-    answers or `batch_s` seconds. A candidate that breaks off `most_failures` times is rejected."""
+    answers or `batch_s` seconds; `at_once` are asked side by side, which an engine answers sooner. A candidate that
+    breaks off `most_failures` times is rejected."""
 
     most_items: int = 200
     most_general: int = 64
     most_tokens: int = 200
     batch: int = 16
     batch_s: float = 10.0
+    at_once: int = 2
     most_failures: int = 3
 
 

@@ -4,10 +4,9 @@ The rank, rate and epochs of small models are those that learned 40 invented fac
 smaller steps in fewer directions, as is usual for LoRA. None of them was tried here on a model above 270 million.
 """
 
-import json
 import tomllib
 from collections.abc import Mapping
-from dataclasses import asdict, fields, replace
+from dataclasses import fields, replace
 from typing import Any
 
 from hybrid_coordinator.domain.training import Recipe
@@ -21,7 +20,7 @@ _BY_SIZE = ((_SMALL, 32, 1e-3), (_MIDDLE, 16, 3e-4))
 
 _LARGE = (8, 1e-4)
 
-_BY_ROWS = ((40, 10.0), (160, 7.0), (400, 3.0), (2_000, 2.5))
+_BY_ROWS = ((40, 10.0), (160, 7.0), (400, 3.5), (2_000, 2.5))
 """Up to so many rows: the epochs. Few rows must be seen often, many say the same in many words (docs/lab.md: of 280
 rows 36 of 40 facts are known after three epochs, 35 after four)."""
 
@@ -71,11 +70,6 @@ def read_recipe(text: str) -> Recipe:
     if unknown := sorted(set(table) - known):
         raise BadInput(f"the recipe has no field {unknown[0]!r}; choose from {', '.join(sorted(known))}")
     return recipe_of(table)
-
-
-def write_recipe(recipe: Recipe) -> str:
-    """The recipe as TOML that `read_recipe` reads."""
-    return "".join(f"{name} = {json.dumps(value, ensure_ascii=False)}\n" for name, value in asdict(recipe).items())
 
 
 def recipe_of(table: Mapping[str, Any]) -> Recipe:

@@ -10,8 +10,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from hybrid_coordinator.domain.query import Tool
+from hybrid_coordinator.domain.knowledge import Payload
+from hybrid_coordinator.domain.query import Prompt, Role, Tool, Turn
 from hybrid_coordinator.logic.format_checks import FormatCheck
+from hybrid_coordinator.logic.tool_grammar import tool_prompt
+
+CONTEXT_TOKENS = 4096
+"""More than any conversation of the set takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +29,12 @@ class GeneralQuestion:
 
 @dataclass(frozen=True, slots=True)
 class RegressionSet:
-    """`replay` are questions to train against forgetting with; nothing else of the set is ever trained on."""
+    """`replay` are questions, and `keep` conversations with a tool call, to train against forgetting with: the model
+    stays on them what it is. A conversation is a row as a dataset's, `{"messages": [...]}`. Nothing else of the set is
+    ever trained on."""
 
     replay: tuple[str, ...]
+    keep: tuple[Payload, ...]
     general: tuple[GeneralQuestion, ...]
     documents: tuple[str, ...]
     formats: tuple[FormatCheck, ...]
@@ -47,10 +55,20 @@ def read_regression_set(text: str) -> RegressionSet:
     tools = {name: Tool(name, one["description"], json.loads(one["parameters"])) for name, one in table["tool"].items()}
     return RegressionSet(
         replay=tuple(table["replay"]),
+        keep=tuple(_conversation(one, tools) for one in table["keep"]),
         general=tuple(GeneralQuestion(one["ask"], tuple(one["holds"])) for one in table["general"]),
         documents=tuple(one["text"].strip() for one in table["document"]),
         formats=(*map(_json_check, table["json"]), *(_tool_check(one, tools) for one in table["call"])),
     )
+
+
+def _conversation(table: Mapping[str, Any], tools: Mapping[str, Tool]) -> Payload:
+    """As one of our models is asked that has to be told of tools in words, and with what it would have to say."""
+    prompt = Prompt((Turn(Role.USER, (table["ask"],)),), tools=tuple(tools[name] for name in table["offered"]))
+    told = tool_prompt(prompt, CONTEXT_TOKENS)
+    call = {"tool": table["tool"], "arguments": json.loads(table["arguments"])}
+    said = {"system": told.system, "user": table["ask"], "assistant": json.dumps(call, ensure_ascii=False)}
+    return {"messages": [{"role": role, "content": content} for role, content in said.items()]}
 
 
 def _json_check(table: Mapping[str, Any]) -> FormatCheck:

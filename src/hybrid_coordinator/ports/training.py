@@ -17,7 +17,8 @@ class Material:
     """What a run works on, frozen before it begins. Rows and pairs are those of the exported dataset.
 
     Nothing of `held_out` is ever trained on: each row's `metadata.set` says which held-out set it belongs to.
-    `replay` are general questions whose answers by the base model are mixed in, so that it goes on giving them;
+    `replay` are general questions whose answers by the base model are mixed in, so that it goes on giving them; on
+    `keep`, conversations as rows are, it only stays what it is;
     `regression` are other general questions and `documents` plain texts, on which forgetting is measured.
     """
 
@@ -25,6 +26,7 @@ class Material:
     validation: Sequence[Payload] = ()
     held_out: Sequence[Payload] = ()
     pairs: Sequence[Payload] = ()
+    keep: Sequence[Payload] = ()
     replay: Sequence[str] = ()
     regression: Sequence[str] = ()
     documents: Sequence[str] = ()
@@ -92,9 +94,10 @@ class ModelHost(Protocol):
     async def base(self) -> BaseWeights:
         """The weights that adapters of it are made for. Raises ModelUnavailable."""
 
-    async def open(self, version: ModelVersion | None, artefact: Path | None) -> Model:
+    async def open(self, version: ModelVersion | None, artefact: Path | None, *, at_once: bool = False) -> Model:
         """A model that answers as this version (None: as the base), beside whatever answers now, loaded and checked.
 
+        `at_once`: somebody waits for an answer, so what would first have to be brought to a server is unavailable.
         Its `Finished.model` is the version's name. Closing it ends what was started for it. Raises ModelRefused for a
         version that never will (of another base, a spoilt file, a server that must be restarted first: the message has
         the exact command), ModelUnavailable for what may pass.
@@ -102,7 +105,11 @@ class ModelHost(Protocol):
 
     async def settle(self, version: ModelVersion | None, artefact: Path | None) -> None:
         """Let a server outside answer everybody as this version from now on; nothing where each version has a process
-        of its own. Idempotent. Raises as `open` does."""
+        of its own. Idempotent. Raises as `open` does, and brings nothing to a server."""
+
+    async def drop(self, version: ModelVersion) -> None:
+        """Delete what a server outside keeps of a version that never answers again; a vendor's is left to its owner.
+        Idempotent. Raises ModelUnavailable."""
 
 
 class Runs(Protocol):

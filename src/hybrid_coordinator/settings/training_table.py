@@ -39,6 +39,7 @@ TRAINING_TABLE: tuple[Setting, ...] = (
     Setting("HYBRID_EXAM_TOKENS", "exam.most_tokens", COUNT, "How long its answers may be."),
     Setting("HYBRID_EXAM_BATCH", "exam.batch", COUNT, "How many questions a batch of an examination holds."),
     Setting("HYBRID_EXAM_BATCH_S", "exam.batch_s", SECONDS, "After how long a batch ends with the question that is under way."),
+    Setting("HYBRID_EXAM_AT_ONCE", "exam.at_once", COUNT, "How many questions are asked side by side."),
     Setting("HYBRID_EXAM_MOST_FAILURES", "exam.most_failures", COUNT, "How often a version may break off before it is rejected."),
     Setting("HYBRID_EXAM_JUDGE", "training.judge", TEXT, "A model that judges answers besides, by its name; empty: none."),
     Setting("HYBRID_PROMOTION_LEAST_ITEMS", "promotion.least_items", COUNT, "With fewer held-out questions nothing is promoted."),

@@ -16,7 +16,8 @@ class ScriptedHost:
 
     `scripts` holds what a version (the base, by its own name) does for each prompt, unless it says "An answer.";
     `troubles` what opening one raises, and `gates` what opening one waits for. `opened` are all that were opened, with
-    their names, in order; `settled` the names that a server outside was settled on.
+    their names, in order; `settled` the names that a server outside was settled on, `dropped` those it was told to
+    drop.
     """
 
     def __init__(
@@ -28,11 +29,14 @@ class ScriptedHost:
         self.gates: dict[str, anyio.Event] = {}
         self.opened: list[tuple[str, ScriptedModel]] = []
         self.settled: list[str] = []
+        self.dropped: list[str] = []
 
     async def base(self) -> BaseWeights:
         return self._base
 
-    async def open(self, version: ModelVersion | None, artefact: Path | None) -> ScriptedModel:
+    async def open(
+        self, version: ModelVersion | None, artefact: Path | None, *, at_once: bool = False
+    ) -> ScriptedModel:
         name = version.name if version else self._base.name
         if (gate := self.gates.get(name)) is not None:
             await gate.wait()
@@ -44,6 +48,11 @@ class ScriptedHost:
 
     async def settle(self, version: ModelVersion | None, artefact: Path | None) -> None:
         self.settled.append(version.name if version else self._base.name)
+
+    async def drop(self, version: ModelVersion) -> None:
+        if (trouble := self.troubles.get(version.name)) is not None:
+            raise trouble
+        self.dropped.append(version.name)
 
     @property
     def running(self) -> list[str]:

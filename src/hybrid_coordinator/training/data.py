@@ -35,6 +35,14 @@ class Lesson:
 
 
 @dataclass(frozen=True, slots=True)
+class Conversation:
+    """Messages, and the answer to the last of them."""
+
+    asked: list[dict[str, str]]
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
 class Pair:
     """A question with a better and a worse answer."""
 
@@ -63,6 +71,7 @@ class Curriculum:
     validation: tuple[Lesson, ...]
     pairs: tuple[Pair, ...]
     held: tuple[Held, ...]
+    keep: tuple[Conversation, ...]
     replay: tuple[str, ...]
     regression: tuple[str, ...]
     documents: tuple[str, ...]
@@ -82,7 +91,6 @@ def read_curriculum(folder: Path) -> Curriculum:
     train = _read_lines(material / "train.jsonl", _lesson)
     _check_variety(train)
     validation = _read_lines(material / "validation.jsonl", _lesson)
-    held = [*_read_lines(material / "held_out.jsonl", _held), *_read_lines(material / "validation.jsonl", _held)]
     prompts = _read_prompts(material / "prompts.json")
     kept, recalled = choose_watched(train, validation)
     recalls = len(recalled) >= LEAST_WATCHED
@@ -91,7 +99,8 @@ def read_curriculum(folder: Path) -> Curriculum:
         watched=tuple(recalled if recalls else validation[:MOST_WATCHED]),
         validation=tuple(validation[:MOST_WATCHED]),
         pairs=tuple(_read_lines(material / "pairs.jsonl", _pair)),
-        held=tuple(held),
+        held=tuple(_read_lines(material / "held_out.jsonl", _held)),
+        keep=tuple(_read_lines(material / "keep.jsonl", _conversation)),
         replay=prompts["replay"],
         regression=prompts["regression"],
         documents=prompts["documents"],
@@ -156,9 +165,14 @@ def _lesson(row: Any) -> Lesson:
     return Lesson(_text(said["user"]), _text(said["assistant"]))
 
 
+def _conversation(row: Any) -> Conversation:
+    *asked, said = [{"role": _text(one["role"]), "content": _text(one["content"])} for one in row["messages"]]
+    return Conversation(asked, said["content"])
+
+
 def _held(row: Any) -> Held:
     metadata = row["metadata"]
-    return Held(str(metadata.get("set", "validation")), str(metadata["row_id"]), _lesson(row))
+    return Held(str(metadata.get("set", "test")), str(metadata["row_id"]), _lesson(row))
 
 
 def _pair(row: Any) -> Pair:

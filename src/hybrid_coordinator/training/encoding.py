@@ -50,6 +50,12 @@ class Examples:
         tokens = tokenizer(text, add_special_tokens=False).input_ids[: self.length]
         return self._add(tokens, learned_from=1)
 
+    def beginning(self, number: int, most: int) -> list[int]:
+        """The tokens of an example up to so many of those that are to be learned."""
+        tokens, labels = self.tokens[number], self.labels[number]
+        first = next((at for at, label in enumerate(labels) if label != IGNORED), len(labels))
+        return tokens[: first + most]
+
     def _add_lesson(self, tokenizer: Any, lesson: Lesson) -> list[Forms]:
         added = [self.add_answer(tokenizer, asked, lesson.answer) for asked in forms_of(lesson.question)]
         forms = tuple(number for one in added if one for number in one)

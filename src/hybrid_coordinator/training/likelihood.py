@@ -77,10 +77,13 @@ def _batch_losses(model: Any, examples: Examples, batch: Sequence[int], pad: int
     tokens = _padded([examples.tokens[number] for number in batch], longest, pad, model.device)
     labels = _padded([examples.labels[number] for number in batch], longest, IGNORED, model.device)[:, 1:]
     real = _padded([[1] * len(examples.tokens[number]) for number in batch], longest, 0, model.device)
+    first = int((labels != IGNORED).any(dim=0).int().argmax())
+    places = torch.arange(first, longest - 1, device=labels.device)  # what comes after the others is not asked
     with torch.inference_mode():
-        logits = model(input_ids=tokens, attention_mask=real, use_cache=False).logits[:, :-1]
-        losses = cross_entropy(logits.flatten(0, 1).float(), labels.flatten(), ignore_index=IGNORED, reduction="none")
-    sums = losses.view(labels.shape).double().sum(1).tolist()
+        logits = model(input_ids=tokens, attention_mask=real, use_cache=False, logits_to_keep=places).logits
+        told, wanted = logits.flatten(0, 1).float(), labels[:, first:].flatten()
+        losses = cross_entropy(told, wanted, ignore_index=IGNORED, reduction="none")
+    sums = losses.view(len(batch), -1).double().sum(1).tolist()
     return list(zip(sums, (labels != IGNORED).sum(1).tolist(), strict=True))
 
 

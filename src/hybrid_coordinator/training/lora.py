@@ -13,6 +13,7 @@ from trl import SFTConfig
 
 from hybrid_coordinator.domain.training import Recipe
 from hybrid_coordinator.training.failures import Failure, Stopped
+from hybrid_coordinator.training.plan import COMPARED_TOKENS
 from hybrid_coordinator.training.room import Learner, Room
 from hybrid_coordinator.training.staying import StayingTrainer
 from hybrid_coordinator.training.syllabus import Syllabus
@@ -114,9 +115,8 @@ def _trainer(room: Room, learner: Learner, syllabus: Syllabus) -> tuple[StayingT
         callbacks=[watch],
     )
     trainer.remove_callback(PrinterCallback)
-    trainer.prepare(
-        plan, learner.most_tokens, [examples.tokens[number] for number, *_ in syllabus.kept], room.recipe.stay_weight
-    )
+    compared = [examples.beginning(number, COMPARED_TOKENS) for number, *_ in syllabus.kept]
+    trainer.prepare(plan, learner.most_tokens, compared, room.recipe.stay_weight)
     return trainer, watch
 
 
@@ -172,9 +172,12 @@ def _take_best(room: Room, model: Any) -> None:
 def _losses(model: Any, trainer: Any, sets: Mapping[str, Dataset | None]) -> dict[str, float]:
     """The mean loss on each set with the adapter and without."""
     found = {}
+    known: dict[int, tuple[float, float]] = {}
     for name, rows in sets.items():
         if rows is not None:
-            found[f"{name}_loss_after"] = float(trainer.evaluate(rows)["eval_loss"])
-            with model.disable_adapter():
-                found[f"{name}_loss_before"] = float(trainer.evaluate(rows)["eval_loss"])
+            if id(rows) not in known:
+                after = float(trainer.evaluate(rows)["eval_loss"])
+                with model.disable_adapter():
+                    known[id(rows)] = float(trainer.evaluate(rows)["eval_loss"]), after
+            found[f"{name}_loss_before"], found[f"{name}_loss_after"] = known[id(rows)]
     return found

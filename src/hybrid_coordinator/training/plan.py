@@ -8,6 +8,10 @@ from dataclasses import dataclass
 ALIKE_TOKENS = 24
 """Examples whose lengths differ by less are mixed freely; a batch of unlike ones would be mostly padding."""
 
+COMPARED_A_STEP, COMPARED_TOKENS = 3, 48
+"""With so many sequences, and so many tokens of what is said in each, it is seen at each update how far the model has
+strayed, where the recipe says to. Which way an answer goes is settled in its first words."""
+
 Forms = tuple[int, ...]
 """One thing to learn: the numbers of the examples that put it, each in another form."""
 

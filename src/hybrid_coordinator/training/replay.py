@@ -1,4 +1,4 @@
-"""What the base model says of itself, to be mixed in: its answers to general questions, and texts that it makes up.
+"""What the base model says before it is taught: answers to be mixed in, others to measure forgetting on, and texts.
 
 They are made once for a base and a seed, and kept line by line in the run's folder.
 """
@@ -14,18 +14,19 @@ from typing import Any
 import torch
 
 from hybrid_coordinator.training.encoding import Message, forms_of, render
+from hybrid_coordinator.training.plan import COMPARED_A_STEP
 from hybrid_coordinator.training.room import Learner, Room
 from hybrid_coordinator.training.writing import write_whole
 
 REPLAY = "replay.jsonl"
 
 ANSWER_TOKENS = 80
-TEXTS = 96
+TEXTS = 32
 TEXT_TOKENS = 100
 LEAST_CHARACTERS = 100
 """Of a text: what ends sooner says nothing."""
 
-AT_ONCE = 16
+LEAST_TEXTS = 16
 START_TOKENS = ("<|endoftext|>", "<|begin_of_text|>", "<s>", "<bos>")
 """Between documents, where weights are first trained: what a model says after it is not an answer to anybody."""
 
@@ -41,40 +42,40 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """What was made; what turned out empty or too short is left out."""
+    """What was made. Of `answers` and `texts` what turned out empty or too short is left out; `regression` is an answer
+    to each question on which forgetting is measured."""
 
     answers: tuple[Answered, ...]
+    regression: tuple[Answered, ...]
     texts: tuple[str, ...]
 
 
-def wants_replay(room: Room) -> bool:
-    """Whether the recipe mixes anything in."""
-    return room.recipe.replay_share > 0 or room.recipe.stay_weight > 0
-
-
 def replay(room: Room, learner: Learner) -> Replayed:
-    """Everything that is to be replayed; what an earlier launch made is read. Each prompt is asked in one form."""
-    if not wants_replay(room):
-        return Replayed((), ())
+    """Everything that the base is to say, which must be without an adapter; what an earlier launch made is read. Each
+    question is asked in one form."""
     answers, texts = _wanted(room)
-    prompts = [forms_of(question)[len(question) % 2] for question in room.curriculum.replay[:answers]]
+    replayed = room.curriculum.replay[:answers]
+    asked = [forms_of(question)[len(question) % 2] for question in replayed]
+    asked += [forms_of(question)[at % 2] for at, question in enumerate(room.curriculum.regression)]
     file = room.folder / REPLAY
-    total = len(prompts) + texts
     made = _read(file, {"base": room.order.base.sha256, "seed": room.recipe.seed})
-    room.tracker.enter("replay", total, len(made))
-    for lines in _missing(room, learner, prompts, texts, len(made)):
+    if len(made) < len(asked) + texts:
+        room.tracker.enter("replay", len(asked) + texts, len(made))
+    for lines in _missing(room, learner, asked, texts, len(made)):
         _append(file, lines)
         made += lines
         room.tracker.advance(len(made))
-    return _sort(made)
+    return _sort(made, len(replayed), len(asked))
 
 
 def _wanted(room: Room) -> tuple[int, int]:
     """How many answers, and how many texts: no more than training will come to see."""
     recipe, rows = room.recipe, len(room.curriculum.train)
     updates = math.ceil(recipe.epochs * rows / recipe.batch)
+    compared = updates * COMPARED_A_STEP if recipe.stay_weight else 0
     mixed_in = math.ceil(recipe.replay_share * rows * recipe.epochs)
-    return max(mixed_in, updates if recipe.stay_weight else 0), min(TEXTS, max(AT_ONCE, updates))
+    wants_texts = recipe.replay_share or recipe.stay_weight
+    return max(mixed_in, compared), min(TEXTS, max(LEAST_TEXTS, updates)) if wants_texts else 0
 
 
 def _missing(
@@ -82,11 +83,11 @@ def _missing(
 ) -> Iterator[list[dict[str, Any]]]:
     """Answers first, then texts, a batch at a time."""
     while made < len(prompts):
-        answered = answer(learner, prompts[made : made + AT_ONCE])
+        answered = answer(learner, prompts[made : made + learner.speakers])
         yield [asdict(one) for one in answered]
         made += len(answered)
     while (at := made - len(prompts)) < texts:
-        count = min(AT_ONCE, texts - at)
+        count = min(learner.speakers, texts - at)
         torch.manual_seed(room.recipe.seed * TEXTS + at)
         yield _make_texts(learner, count)
         made += count
@@ -111,7 +112,9 @@ def _generate(learner: Learner, texts: Sequence[str], most: int, **choice: Any) 
     tokenizer.padding_side = "left"
     inputs = tokenizer(list(texts), return_tensors="pt", padding=True, add_special_tokens=False).to(model.device)
     with torch.inference_mode():
-        whole = model.generate(**inputs, max_new_tokens=most, pad_token_id=tokenizer.pad_token_id, **choice)
+        whole = model.generate(
+            **inputs, max_new_tokens=most, use_cache=True, pad_token_id=tokenizer.pad_token_id, **choice
+        )
     made = whole[:, inputs.input_ids.shape[1] :].tolist()
     tokenizer.padding_side = "right"
     ends = set(_end_tokens(model))
@@ -128,10 +131,12 @@ def _start_token(tokenizer: Any) -> str:
     return next((token for token in START_TOKENS if token in known), tokenizer.bos_token or tokenizer.eos_token)
 
 
-def _sort(made: Sequence[dict[str, Any]]) -> Replayed:
-    answers = [Answered(line["asked"], line["answer"], line["ended"]) for line in made if line.get("answer")]
-    texts = [line["text"] for line in made if len(line.get("text", "")) >= LEAST_CHARACTERS]
-    return Replayed(tuple(answers), tuple(texts))
+def _sort(made: Sequence[dict[str, Any]], replayed: int, asked: int) -> Replayed:
+    """So many lines are answers to be mixed in, and up to so many answers at all; texts follow."""
+    answers = [Answered(line["asked"], line["answer"], line["ended"]) for line in made[:asked]]
+    texts = [line["text"] for line in made[asked:] if len(line["text"]) >= LEAST_CHARACTERS]
+    mixed_in = tuple(one for one in answers[:replayed] if one.answer)
+    return Replayed(mixed_in, tuple(answers[replayed:]), tuple(texts))
 
 
 def _read(file: Path, head: dict[str, Any]) -> list[dict[str, Any]]:

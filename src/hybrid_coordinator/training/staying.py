@@ -9,10 +9,8 @@ from torch.utils.data import DataLoader
 from trl import SFTTrainer
 
 from hybrid_coordinator.training.encoding import IGNORED
-from hybrid_coordinator.training.plan import Plan
-
-TEXTS_A_STEP = 2
-"""So many of the base's own answers and texts are compared with it at each update, where the recipe says to."""
+from hybrid_coordinator.training.loading import multiplies_halves
+from hybrid_coordinator.training.plan import COMPARED_A_STEP, Plan
 
 
 class StayingTrainer(SFTTrainer):
@@ -42,11 +40,14 @@ class StayingTrainer(SFTTrainer):
         self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:
         """The loss alone: what trl tells besides (entropy, accuracy of tokens) takes a third as long again. Of the
-        logits only those from the first answer token on are made."""
+        logits only those from the first answer token on are made; their places are named one by one, for of a slice
+        torch makes a product a row, each with a copy of the whole vocabulary's weights (docs/lab.md)."""
         labels = inputs["labels"]
         first = max(1, int((labels != IGNORED).any(dim=0).int().argmax()))
         seen = {name: inputs[name] for name in ("input_ids", "attention_mask")}
-        outputs = model(**seen, use_cache=False, logits_to_keep=labels.shape[1] - first + 1)
+        places = torch.arange(first - 1, labels.shape[1], device=labels.device)
+        with halved(model):
+            outputs = model(**seen, use_cache=False, logits_to_keep=places)
         counted = num_items_in_batch if num_items_in_batch is not None else (labels != IGNORED).sum()
         told = outputs.logits[:, :-1].flatten(0, 1).float()
         loss = cross_entropy(told, labels[:, first:].flatten(), ignore_index=IGNORED, reduction="sum") / counted
@@ -62,15 +63,23 @@ class StayingTrainer(SFTTrainer):
 
     def _divergence(self, model: Any) -> torch.Tensor:
         """Of the model from its base, in nats a token, on the next few free texts (Kullback-Leibler, from the base)."""
-        start = self.state.global_step * TEXTS_A_STEP
-        chosen = [self._texts[(start + at) % len(self._texts)] for at in range(TEXTS_A_STEP)]
+        start = self.state.global_step * COMPARED_A_STEP
+        chosen = [self._texts[(start + at) % len(self._texts)] for at in range(COMPARED_A_STEP)]
         inputs = self._prepare_inputs(self.data_collator([{"input_ids": one} for one in chosen]))
         seen = {name: inputs[name] for name in ("input_ids", "attention_mask")}
-        with torch.no_grad(), self.model.disable_adapter():
-            base = model(**seen).logits.float().log_softmax(-1)
-        own = model(**seen).logits.float().log_softmax(-1)
-        apart = kl_div(own, base, log_target=True, reduction="none").sum(-1)
+        with halved(model):
+            with torch.no_grad(), self.model.disable_adapter():
+                base = model(**seen).logits
+            own = model(**seen).logits
+        said, base_said = own.float().log_softmax(-1), base.float().log_softmax(-1)
+        apart = kl_div(said, base_said, log_target=True, reduction="none").sum(-1)
         return (apart * seen["attention_mask"]).sum() / seen["attention_mask"].sum()
 
     def create_model_card(self, *args: Any, **kwargs: Any) -> None:
         """None: the manifest says all there is to say."""
+
+
+def halved(model: Any) -> torch.autocast:
+    """Multiply in 16 bits what the hardware multiplies faster so; what is trained keeps its 32."""
+    device = model.device.type
+    return torch.autocast(device, torch.bfloat16, enabled=multiplies_halves(device))

@@ -1,9 +1,9 @@
 """What is learned in a run, as tokens and in order."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import zip_longest
+from itertools import cycle, islice
 from typing import Any
 
 from datasets import Dataset
@@ -11,15 +11,19 @@ from datasets import Dataset
 from hybrid_coordinator.training.data import Lesson
 from hybrid_coordinator.training.encoding import Examples
 from hybrid_coordinator.training.failures import Failure
-from hybrid_coordinator.training.plan import Forms, Plan, make_plan
+from hybrid_coordinator.training.plan import COMPARED_A_STEP, Forms, Plan, make_plan
 from hybrid_coordinator.training.replay import Replayed
 from hybrid_coordinator.training.room import Room
+
+TURNS = ("answer", "answer", "call", "answer", "answer", "text")
+"""What to stay close to the base on: its answers are lost first, and the more the rarer their kind is among them; of
+plain texts little is lost with a few among them (docs/lab.md)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Syllabus:
-    """All examples, the plan over them, what to stay close to the base on (its own answers and texts by turns), and
-    what is looked at and not learned."""
+    """All examples, the plan over them, what to stay close to the base on, in the order in which it comes, and what is
+    looked at and not learned."""
 
     examples: Examples
     plan: Plan
@@ -52,7 +56,7 @@ def make_syllabus(room: Room, tokenizer: Any, replayed: Replayed) -> Syllabus:
         if (forms := examples.add_answer(tokenizer, one.asked, one.answer, ended=one.ended))
     ]
     texts = [examples.add_text(tokenizer, text) for text in replayed.texts]
-    kept = tuple(one for pair in zip_longest(answers, texts) for one in pair if one)
+    keep = [forms for one in room.curriculum.keep if (forms := examples.add_answer(tokenizer, one.asked, one.answer))]
     extras = answers if recipe.stay_weight else [*answers, *texts]  # else the texts are what to stay close on
     plan = make_plan(
         rows,
@@ -63,10 +67,18 @@ def make_syllabus(room: Room, tokenizer: Any, replayed: Replayed) -> Syllabus:
         share=recipe.replay_share,
         seed=recipe.seed,
     )
-    watched, validation = (
-        _apart(room, tokenizer, lessons) for lessons in (room.curriculum.watched, room.curriculum.validation)
-    )
+    watched = _apart(room, tokenizer, room.curriculum.watched)
+    alike = room.curriculum.validation == room.curriculum.watched
+    validation = watched if alike else _apart(room, tokenizer, room.curriculum.validation)
+    kept = _by_turns({"answer": answers, "call": keep, "text": texts}, len(plan.updates) * COMPARED_A_STEP)
     return Syllabus(examples, plan, kept, watched, validation)
+
+
+def _by_turns(kinds: Mapping[str, Sequence[Forms]], count: int) -> tuple[Forms, ...]:
+    """So many of all kinds, each from its beginning again when it is through."""
+    endless = {name: cycle(forms) for name, forms in kinds.items() if forms}
+    turns = cycle([name for name in TURNS if name in endless])
+    return tuple(next(endless[name]) for name in islice(turns, count))
 
 
 def _apart(room: Room, tokenizer: Any, lessons: Sequence[Lesson]) -> Dataset | None:

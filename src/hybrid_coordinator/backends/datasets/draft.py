@@ -6,18 +6,13 @@ from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
-from pathlib import Path
 from typing import Any, BinaryIO
 
 from hybrid_coordinator.backends.datasets.switching import Layout, commit, switch
+from hybrid_coordinator.backends.disk import finish, open_private, write_new
 from hybrid_coordinator.domain.knowledge import Payload
 
 ASIDE = "aside"
-
-
-def open_private(path: Path) -> BinaryIO:
-    """A new file for nobody but its owner: it holds what was asked."""
-    return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "w+b")
 
 
 def to_line(row: Payload) -> bytes:
@@ -80,10 +75,12 @@ class Workshop:
         if is_there(self._layout, whole):
             return
         for part in self._parts.values():
-            _finish(part.file)
+            finish(part.file)
         (self._layout.making / ASIDE).unlink()
-        _write(self._layout.making / self._layout.page.name, page.encode())
-        _write(self._layout.making / self._layout.card.name, json.dumps(whole, ensure_ascii=False, indent=2).encode())
+        write_new(self._layout.making / self._layout.page.name, page.encode())
+        write_new(
+            self._layout.making / self._layout.card.name, json.dumps(whole, ensure_ascii=False, indent=2).encode()
+        )
         commit(self._layout)
         switch(self._layout)
 
@@ -109,17 +106,3 @@ def is_there(layout: Layout, card: Mapping[str, Any]) -> bool:
 
 def _timeless(card: Mapping[str, Any]) -> Mapping[str, Any]:
     return {name: value for name, value in card.items() if name != "made_at"}
-
-
-def _write(path: Path, content: bytes) -> None:
-    file = open_private(path)
-    try:
-        file.write(content)
-        _finish(file)
-    finally:
-        file.close()
-
-
-def _finish(file: BinaryIO) -> None:
-    file.flush()
-    os.fsync(file.fileno())

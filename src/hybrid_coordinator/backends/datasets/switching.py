@@ -4,10 +4,11 @@ A dataset is written whole into a folder of its own. Giving that folder its seco
 dataset counts; moving the files out of it can then be done again by whoever comes next. The card is moved last.
 """
 
-import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
+
+from hybrid_coordinator.backends.disk import settle
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +50,9 @@ def clear(layout: Layout) -> None:
 
 def commit(layout: Layout) -> None:
     """From here on the new dataset counts."""
-    _settle(layout.making)
+    settle(layout.making)
     layout.making.rename(layout.made)
-    _settle(layout.path.parent)
+    settle(layout.path.parent)
 
 
 def switch(layout: Layout) -> None:
@@ -60,14 +61,5 @@ def switch(layout: Layout) -> None:
         return
     for file in sorted(layout.made.iterdir(), key=lambda file: (file.name == layout.card.name, file.name)):
         file.replace(layout.path.with_name(file.name))
-    _settle(layout.path.parent)
+    settle(layout.path.parent)
     layout.made.rmdir()
-
-
-def _settle(folder: Path) -> None:
-    """Have the names in a folder on disk."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -50,21 +50,27 @@ lineage = Table(
     sqlite_with_rowid=False,
 )
 
-changes = Table(
-    "change_records",
-    metadata,
-    Column("place", _Count, primary_key=True, autoincrement=False),
-    Column("at", UtcTime, nullable=False),
-    Column("item_id", AnyText, nullable=False),
-    Column("action", AnyText, nullable=False),
-    Column("actor", AnyText, nullable=False),
-    Column("why", AnyText, nullable=False),
-    Column("before", Json),
-    Column("after", Json),
-    Column("previous_hash", Text, nullable=False),
-    Column("hash", Text, nullable=False),
-    Index("changes_by_item", "item_id", "place"),
-)
+
+def change_log(name: str, index: str) -> Table:
+    """A log to which is only added, each entry with the hash of the one before it."""
+    return Table(
+        name,
+        metadata,
+        Column("place", _Count, primary_key=True, autoincrement=False),
+        Column("at", UtcTime, nullable=False),
+        Column("item_id", AnyText, nullable=False),
+        Column("action", AnyText, nullable=False),
+        Column("actor", AnyText, nullable=False),
+        Column("why", AnyText, nullable=False),
+        Column("before", Json),
+        Column("after", Json),
+        Column("previous_hash", Text, nullable=False),
+        Column("hash", Text, nullable=False),
+        Index(index, "item_id", "place"),
+    )
+
+
+changes = change_log("change_records", "changes_by_item")
 
 leases = Table(
     "lease_records",

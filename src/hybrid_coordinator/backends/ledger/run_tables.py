@@ -6,6 +6,7 @@ What is read back of a run or a version is its `record`; the columns beside it a
 from sqlalchemy import BigInteger, Column, Double, Identity, Index, Integer, Table, Text
 
 from hybrid_coordinator.backends.ledger.columns import AnyText, Json, UtcTime
+from hybrid_coordinator.backends.ledger.learning_tables import change_log
 from hybrid_coordinator.backends.ledger.tables import metadata
 
 _Count = BigInteger().with_variant(Integer, "sqlite")
@@ -72,21 +73,8 @@ model_versions = Table(
     Index("model_versions_by_model", "model", "number"),
 )
 
-version_changes = Table(
-    "model_version_change_records",
-    metadata,
-    Column("place", _Count, primary_key=True, autoincrement=False),
-    Column("at", UtcTime, nullable=False),
-    Column("item_id", AnyText, nullable=False),  # the version's name
-    Column("action", AnyText, nullable=False),
-    Column("actor", AnyText, nullable=False),
-    Column("why", AnyText, nullable=False),
-    Column("before", Json),
-    Column("after", Json),
-    Column("previous_hash", Text, nullable=False),
-    Column("hash", Text, nullable=False),
-    Index("version_changes_by_item", "item_id", "place"),
-)
+version_changes = change_log("model_version_change_records", "version_changes_by_item")
+"""Its items go by the version's name."""
 
 version_sources = Table(
     "version_source_records",

@@ -10,7 +10,8 @@ from importlib.util import find_spec
 import anyio
 import anyio.to_thread
 
-from hybrid_coordinator.backends.trainers.disk import translated, write_whole
+from hybrid_coordinator.backends.disk import write_whole
+from hybrid_coordinator.backends.trainers.disk import translated
 from hybrid_coordinator.backends.trainers.log_file import shorten
 from hybrid_coordinator.backends.trainers.process import TrainingProcess, start
 from hybrid_coordinator.backends.trainers.run_folder import RunFolder

@@ -9,7 +9,8 @@ from typing import Any
 
 import anyio.to_thread
 
-from hybrid_coordinator.backends.trainers.disk import translated, write_whole
+from hybrid_coordinator.backends.disk import write_whole
+from hybrid_coordinator.backends.trainers.disk import translated
 from hybrid_coordinator.backends.trainers.openai_rows import chat_lines
 from hybrid_coordinator.backends.trainers.run_folder import RunFolder
 from hybrid_coordinator.backends.trainers.sealing import read_seal

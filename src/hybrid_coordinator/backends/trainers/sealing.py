@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from hashlib import sha256
 
-from hybrid_coordinator.backends.trainers.disk import settle, write_new
+from hybrid_coordinator.backends.disk import settle, write_new
 from hybrid_coordinator.backends.trainers.run_folder import RunFolder
 from hybrid_coordinator.domain.knowledge import Payload
 from hybrid_coordinator.errors import Conflict, Damaged, NotFound
 from hybrid_coordinator.ports import Material
 
-ROWS = ("train", "validation", "held_out", "pairs")
+ROWS = ("train", "validation", "held_out", "pairs", "keep")
 TEXTS = ("replay", "regression", "documents")
 PROMPTS = "prompts.json"
 

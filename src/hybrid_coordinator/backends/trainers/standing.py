@@ -6,7 +6,8 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from hybrid_coordinator.backends.trainers.disk import translated, write_whole
+from hybrid_coordinator.backends.disk import write_whole
+from hybrid_coordinator.backends.trainers.disk import translated
 from hybrid_coordinator.backends.trainers.log_file import last_line
 from hybrid_coordinator.backends.trainers.run_folder import RunFolder
 from hybrid_coordinator.domain.training import Progress, RunState

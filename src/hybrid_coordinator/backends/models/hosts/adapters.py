@@ -1,7 +1,12 @@
 """Adapter files: what they must be before an engine sees them."""
 
 import hashlib
+import json
 import os
+import re
+import threading
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import anyio.to_thread
@@ -14,23 +19,56 @@ from hybrid_coordinator.wire.gguf_metadata import read_metadata, why_no_adapter_
 NEXT_STEP = "train a new version"
 
 
-class Fingerprints:
-    """The sha256 of files, each computed once for as long as its size and time stay what they are."""
+KEPT_BYTES = 32 << 20
+"""The hash of a file of so many is kept over restarts: the first to ask after one must not wait until weights are read
+whole."""
 
-    def __init__(self) -> None:
-        self._known: dict[tuple[str, int, int], str] = {}
+MOST_KEPT = 50
+
+_KEY = re.compile(r"\d+ \d+ \d+ /")
+
+
+class Fingerprints:
+    """The sha256 of files, each computed once for as long as its size and times stay what they are."""
+
+    def __init__(self, keep: Path | None = None) -> None:
+        """`keep` is a file for the hashes of large files; one that cannot be read, or written, is passed over."""
+        self._keep = keep
+        self._known: dict[str, str] = _read(keep) if keep else {}
+        self._turn = threading.Lock()
 
     async def of(self, path: Path) -> str:
         """In hexadecimal. Raises OSError."""
         return await anyio.to_thread.run_sync(self._of, path)
 
     def _of(self, path: Path) -> str:
-        with path.open("rb") as file:
+        with self._turn, path.open("rb") as file:
             state = os.fstat(file.fileno())
-            key = (str(path), state.st_size, state.st_mtime_ns)
+            key = f"{state.st_size} {state.st_mtime_ns} {state.st_ctime_ns} {path.absolute()}"
             if key not in self._known:
                 self._known[key] = hashlib.file_digest(file, "sha256").hexdigest()
+                if self._keep and state.st_size >= KEPT_BYTES:
+                    _write(self._keep, self._known)
             return self._known[key]
+
+
+def _read(path: Path) -> dict[str, str]:
+    try:
+        known = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    if not isinstance(known, dict):
+        return {}
+    return {key: value for key, value in known.items() if _KEY.match(key) and isinstance(value, str)}
+
+
+def _write(path: Path, known: Mapping[str, str]) -> None:
+    """Of the large files only, the newest of them: the rest is soon read again."""
+    large = {key: value for key, value in known.items() if int(key.partition(" ")[0]) >= KEPT_BYTES}
+    part = path.with_suffix(".part")
+    with suppress(OSError):
+        part.write_text(json.dumps(dict(list(large.items())[-MOST_KEPT:])))
+        part.replace(path)
 
 
 async def check_adapter(

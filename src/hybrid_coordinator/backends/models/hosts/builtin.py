@@ -23,7 +23,13 @@ class BuiltinHost:
     """Opens a version beside the one that runs, in a process of its own: what crashes there takes nothing along."""
 
     def __init__(
-        self, card: ModelCard, weights: Weights, clock: Clock, policy: EnginePolicy, patience: Patience
+        self,
+        card: ModelCard,
+        weights: Weights,
+        clock: Clock,
+        policy: EnginePolicy,
+        patience: Patience,
+        fingerprints: Fingerprints | None = None,
     ) -> None:
         """`weights` are those of the base; every version is loaded with the same context, slots and threads."""
         self._card = card
@@ -31,14 +37,14 @@ class BuiltinHost:
         self._clock = clock
         self._policy = policy
         self._patience = patience
-        self._fingerprints = Fingerprints()
+        self._fingerprints = fingerprints or Fingerprints()
 
     async def base(self) -> BaseWeights:
         path = self._weights.path
         await check_gguf(path)
         return BaseWeights(path.stem, await self._fingerprints.of(path), str(path))
 
-    async def open(self, version: ModelVersion | None, artefact: Path | None) -> Model:
+    async def open(self, version: ModelVersion | None, artefact: Path | None, *, at_once: bool = False) -> Model:
         weights = await self._weights_of(version, artefact)
         engine = LlamaCppEngine(weights, self._clock, self._policy)
         model = LlamaCppModel(self._card, engine, self._patience)
@@ -53,6 +59,9 @@ class BuiltinHost:
 
     async def settle(self, version: ModelVersion | None, artefact: Path | None) -> None:
         """Each version has a process of its own: there is nothing to settle."""
+
+    async def drop(self, version: ModelVersion) -> None:
+        """Nothing is kept outside the run's folder."""
 
     async def _weights_of(self, version: ModelVersion | None, artefact: Path | None) -> Weights:
         if version is None:

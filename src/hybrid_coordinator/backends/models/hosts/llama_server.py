@@ -38,6 +38,7 @@ class LlamaServerHost:
         weights: Path | None = None,
         hook: DeployHook | None = None,
         restart_s: float = 120.0,
+        fingerprints: Fingerprints | None = None,
     ) -> None:
         """`weights` are the server's where its own path to them means nothing here. The server has `restart_s` to be up
         with an adapter after the `hook` has run."""
@@ -47,7 +48,7 @@ class LlamaServerHost:
         self._weights = weights
         self._hook = hook
         self._restart_s = restart_s
-        self._fingerprints = Fingerprints()
+        self._fingerprints = fingerprints or Fingerprints()
 
     async def base(self) -> BaseWeights:
         async with self._reach() as api:
@@ -59,9 +60,9 @@ class LlamaServerHost:
                 f"has weights that cannot be read here ({error}): set HYBRID_LOCAL_MODEL_PATH to a copy of them"
             ) from error
 
-    async def open(self, version: ModelVersion | None, artefact: Path | None) -> Model:
+    async def open(self, version: ModelVersion | None, artefact: Path | None, *, at_once: bool = False) -> Model:
         base = await self.base()
-        path = (await self._loaded(version, artefact, base)).path if version else ""
+        path = (await self._loaded(version, artefact, base, bring=not at_once)).path if version else ""
         client = open_client(trust_env=False)
         server = LlamaServerModel(
             self._card,
@@ -82,7 +83,7 @@ class LlamaServerHost:
 
     async def settle(self, version: ModelVersion | None, artefact: Path | None) -> None:
         """For those who ask the server without asking here."""
-        chosen = await self._loaded(version, artefact, await self.base()) if version else None
+        chosen = await self._loaded(version, artefact, await self.base(), bring=False) if version else None
         async with self._reach() as api:
             loaded = await api.adapters()
             wanted = wishes(loaded, chosen and _same(loaded, chosen.path), version.scale if version else 0.0)
@@ -90,16 +91,21 @@ class LlamaServerHost:
             if [one.scale for one in await api.adapters()] != [wish["scale"] for wish in wanted]:
                 raise self._endpoint.unavailable("did not take the strengths of its adapters: try again")
 
+    async def drop(self, version: ModelVersion) -> None:
+        """The server goes on having what it loaded until its owner starts it without that."""
+
     @asynccontextmanager
     async def _reach(self) -> AsyncIterator[LoraApi]:
         async with open_client(trust_env=False) as client:
             yield LoraApi(JsonApi(self._endpoint, client, self._patience.first_word_s))
 
-    async def _loaded(self, version: ModelVersion, artefact: Path | None, base: BaseWeights) -> LoadedAdapter:
-        """The adapter of a version in the server, brought there by the hook if it must be."""
+    async def _loaded(
+        self, version: ModelVersion, artefact: Path | None, base: BaseWeights, *, bring: bool
+    ) -> LoadedAdapter:
+        """The adapter of a version in the server, brought there by the hook if it must and may be."""
         adapter = await check_adapter(version, artefact, base, self._fingerprints)
         found = await self._find(version, adapter)
-        if found is None and self._hook is not None:
+        if found is None and self._hook is not None and bring:
             said = await self._hook.run(version, adapter, base)
             found = await self._await(version, adapter, said)
         return found or await self._refuse(version, adapter)

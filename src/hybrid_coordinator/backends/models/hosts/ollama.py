@@ -30,7 +30,14 @@ class OllamaHost:
     """A version stays on the server when its model is closed, which the server unloads by itself; `drop` deletes it."""
 
     def __init__(
-        self, card: ModelCard, *, base_url: str, model: str, patience: Patience, work_s: float = 600.0
+        self,
+        card: ModelCard,
+        *,
+        base_url: str,
+        model: str,
+        patience: Patience,
+        work_s: float = 600.0,
+        fingerprints: Fingerprints | None = None,
     ) -> None:
         """`model` is the server's name of the base. Making a version may take as long as `work_s`."""
         self._card = card
@@ -38,7 +45,7 @@ class OllamaHost:
         self._model = model
         self._patience = patience
         self._work_s = work_s
-        self._fingerprints = Fingerprints()
+        self._fingerprints = fingerprints or Fingerprints()
 
     async def base(self) -> BaseWeights:
         """`path` is "" where the server's files are not on this machine."""
@@ -46,13 +53,15 @@ class OllamaHost:
             path, sha256 = await api.weights(self._model)
         return BaseWeights(self._model, sha256, path if await anyio.Path(path).is_file() else "")
 
-    async def open(self, version: ModelVersion | None, artefact: Path | None) -> Model:
+    async def open(self, version: ModelVersion | None, artefact: Path | None, *, at_once: bool = False) -> Model:
         if version is None:
             return await self._heard(self._model, self._model)
         adapter = await check_adapter(version, artefact, await self.base(), self._fingerprints)
         name = ollama_name(version)
         async with self._reach() as api:
             if not await api.has(name):
+                if at_once:
+                    raise self._endpoint.unavailable(f"has no model {name!r} any more: it is made again")
                 await self._make(api, version, adapter)
         return await self._heard(name, version.name)
 
@@ -60,7 +69,6 @@ class OllamaHost:
         """Everybody names the model they want: there is nothing to settle."""
 
     async def drop(self, version: ModelVersion) -> None:
-        """Delete its model there. Idempotent."""
         async with self._reach() as api:
             await api.delete(ollama_name(version))
 

@@ -23,7 +23,7 @@ class OpenAIHost:
         """Known by its name alone."""
         return vendor_base(self._name)
 
-    async def open(self, version: ModelVersion | None, artefact: Path | None) -> Model:
+    async def open(self, version: ModelVersion | None, artefact: Path | None, *, at_once: bool = False) -> Model:
         if version is not None and not version.vendor_model:
             raise ModelRefused(f"version {version.name!r} has no name at its vendor: train a new version there")
         if version is not None and version.base.name != self._name:
@@ -39,3 +39,6 @@ class OpenAIHost:
 
     async def settle(self, version: ModelVersion | None, artefact: Path | None) -> None:
         """Every request names the model it wants: there is nothing to settle."""
+
+    async def drop(self, version: ModelVersion) -> None:
+        """What was paid for stays: deleting it there takes an owner's rights, which an API key need not have."""
