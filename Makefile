@@ -31,6 +31,7 @@ bench: $(VENV)/.tests
 	$(BIN)/python -m bench tool_calls --json bench/results/tool_calls.json
 	$(BIN)/python -m bench gateway --json bench/results/gateway.json
 	$(BIN)/python -m bench learning --json bench/results/learning.json
+	$(BIN)/python -m bench training --json bench/results/training.json
 
 # The model's package declares needs that are long to build and of no use here: only its file is wanted.
 $(VENV)/.runs: pyproject.toml

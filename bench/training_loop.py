@@ -145,6 +145,7 @@ def _automatic(folder: Path, rows: int, recipe: str) -> dict[str, str]:
         "HYBRID_LEARNING_PATIENCE_S": "0.5",
         "HYBRID_DATASET_EVERY_S": "5",
         "HYBRID_CANARY_SHARE": "0.5",
+        "HYBRID_CANARY_WATCH_DAYS": "0",
         **(UNBOUND if recipe == QUICK_RECIPE else {}),
         "HYBRID_FINETUNE_RECIPE": str(file),
     }
@@ -166,7 +167,6 @@ class Watch:
 
 async def teach_all(house: TrainingHouse, lessons: Sequence[Lesson]) -> None:
     """Each question in a session of its own."""
-
     await side_by_side(
         partial(house.teach, lesson.question, f"lesson-{number}", good=lesson.good)
         for number, lesson in enumerate(lessons)

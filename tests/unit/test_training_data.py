@@ -8,8 +8,9 @@ import pytest
 
 from hybrid_coordinator.training.checkpoints import Shelf
 from hybrid_coordinator.training.data import LEAST_QUESTIONS, Lesson, choose_watched, read_curriculum
+from hybrid_coordinator.training.encoding import IGNORED, Examples
 from hybrid_coordinator.training.failures import Failure
-from hybrid_coordinator.training.plan import Forms, Plan, make_plan
+from hybrid_coordinator.training.plan import Compared, Forms, Plan, by_turns, make_plan
 from hybrid_coordinator.training.progress import Outlook
 from training_child import lay_out, row, rows
 
@@ -49,6 +50,22 @@ def test_extras_are_mixed_in_by_their_share_and_in_turn() -> None:
 def test_the_same_recipe_gives_the_same_plan_and_another_seed_another() -> None:
     assert plan() == plan()
     assert plan() != plan(seed=8)
+
+
+def test_kinds_take_turns_and_each_begins_again_when_it_is_through() -> None:
+    kinds = {"answer": [(1,), (2,), (3,)], "text": [(8,), (9,)], "call": []}
+
+    assert by_turns(kinds, ("answer", "call", "answer", "text"), 7) == ((1,), (2,), (8,), (3,), (1,), (9,), (2,))
+    assert by_turns({"call": []}, ("call",), 3) == ()
+
+
+def test_of_an_example_the_first_words_of_its_answer_are_compared() -> None:
+    examples = Examples(100)
+    examples.tokens, examples.labels = [[1, 2, 3, 4, 5], [6, 7], []], [[IGNORED, IGNORED, 3, 4, 5], [6, 7], []]
+
+    assert examples.beginning(0, 2) == Compared([1, 2, 3, 4], 2)
+    assert examples.beginning(0, 48) == Compared([1, 2, 3, 4, 5], 3)
+    assert (examples.beginning(1, 48), examples.beginning(2, 48)) == (None, None)
 
 
 def test_half_an_epoch_is_half_the_updates() -> None:

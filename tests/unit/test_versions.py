@@ -431,6 +431,24 @@ async def test_a_dropped_version_leaves_nothing_behind_and_never_answers() -> No
         await room.versions.promote("tiny+v2", "person", "")
 
 
+async def test_what_a_server_that_is_down_keeps_of_a_dropped_version_goes_when_it_is_dropped_again() -> None:
+    room = VersionRoom(policy=UNWATCHED)
+    await room.keep(make_version(1))
+    room.workshop.finish({"run_id": "run-1"}, {"adapter.gguf": b"lora"})
+    room.host.troubles["tiny+v1"] = ModelUnavailable("the server is down")
+
+    with pytest.raises(ModelUnavailable, match="is down"):
+        await room.versions.drop("tiny+v1", "person", "it must go")
+    left = await room.workshop.size("run-1")
+    del room.host.troubles["tiny+v1"]
+    await room.versions.drop("tiny+v1", "person", "again")
+
+    assert left > 0
+    assert room.host.dropped == ["tiny+v1"]
+    assert await room.workshop.size("run-1") == 0
+    assert await room.stages() == {"tiny+v1": DROPPED}
+
+
 async def test_the_lineage_tells_run_recipe_and_log() -> None:
     room = VersionRoom()
     run = Run(

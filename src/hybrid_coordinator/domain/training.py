@@ -46,7 +46,7 @@ class Recipe:
     it stops early when the validation loss has not improved for `patience` epochs. `replay_share` is how many of the
     base model's own answers are mixed in for each training row. `stay_weight` weighs the divergence from the base
     model, on such answers, on tool calls and on texts that it made up itself, in the loss; with 0 the texts are mixed
-    in too.
+    in with the answers.
     Preference pairs are trained on for `preference_epochs` with `preference_beta` (DPO). `minutes` bounds the whole
     run, and `memory_gb` the process (0: no bound).
     """

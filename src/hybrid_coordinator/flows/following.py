@@ -107,6 +107,7 @@ class Following:
     async def _sweep(self) -> None:
         for version in await self._runs.versions():
             if version.stage is VersionStage.DROPPED and await self._workshop.size(version.run_id):
+                await self._lineup.drop(version)
                 await self._workshop.remove(version.run_id)
 
     async def _attempt(self, do: Callable[[], Awaitable[None]]) -> None:

@@ -65,7 +65,7 @@ class Sittings:
         try:
             async with anyio.create_task_group() as group:
                 for _ in range(self._policy.at_once):
-                    group.start_soon(batch.ask_on, lambda: self._clock.monotonic() >= ends)
+                    group.start_soon(batch.ask_on, lambda: self._clock.monotonic() >= ends, group.cancel_scope)
         finally:  # whatever ended it: what was answered need not be asked again
             with anyio.CancelScope(shield=True):
                 await self._runs.keep_answers(sitter.name, batch.answers)
@@ -102,8 +102,8 @@ class _Batch:
         self.answers: list[ExamAnswer] = []
         self.failure: ModelUnavailable | None = None
 
-    async def ask_on(self, is_over: Callable[[], bool]) -> None:
-        """One after the other; the answer that is under way when it is over counts."""
+    async def ask_on(self, is_over: Callable[[], bool], scope: anyio.CancelScope) -> None:
+        """One after the other; an answer that is under way when it is over counts, unless the engine has failed."""
         while not self._over and (item := next(self._items, None)) is not None:
             try:
                 self.answers.append(await _answer(self._model, item))
@@ -111,6 +111,7 @@ class _Batch:
                 self._over = True
                 if str(error) != GAVE_WAY:
                     self.failure = error
+                    scope.cancel()
             self._over = self._over or is_over()
 
 

@@ -117,8 +117,8 @@ class Versions:
             if version.stage is not VersionStage.DROPPED:
                 versions = await self._runs.versions(version.model)
                 version = await self._enactor.carry_out(version, versions, drop(version, ruled))
-            await self._workshop.remove(version.run_id)
             await self._enactor.lineup.drop(version)
+            await self._workshop.remove(version.run_id)
             return version
 
     async def _found(self, name: str, act: Act) -> tuple[ModelVersion, Sequence[ModelVersion]]:

@@ -17,8 +17,8 @@ class Material:
     """What a run works on, frozen before it begins. Rows and pairs are those of the exported dataset.
 
     Nothing of `held_out` is ever trained on: each row's `metadata.set` says which held-out set it belongs to.
-    `replay` are general questions whose answers by the base model are mixed in, so that it goes on giving them; on
-    `keep`, conversations as rows are, it only stays what it is;
+    On `replay`, general questions with the base model's own answers, and on `keep`, conversations as rows are, it stays
+    what it is;
     `regression` are other general questions and `documents` plain texts, on which forgetting is measured.
     """
 

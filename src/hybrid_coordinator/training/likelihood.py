@@ -11,6 +11,7 @@ from torch.nn.functional import cross_entropy
 
 from hybrid_coordinator.logic.likelihoods import Likelihood
 from hybrid_coordinator.training.encoding import IGNORED, Examples
+from hybrid_coordinator.training.logits import last_logits
 from hybrid_coordinator.training.writing import write_whole
 
 LOGITS_AT_ONCE = 1 << 26
@@ -78,9 +79,8 @@ def _batch_losses(model: Any, examples: Examples, batch: Sequence[int], pad: int
     labels = _padded([examples.labels[number] for number in batch], longest, IGNORED, model.device)[:, 1:]
     real = _padded([[1] * len(examples.tokens[number]) for number in batch], longest, 0, model.device)
     first = int((labels != IGNORED).any(dim=0).int().argmax())
-    places = torch.arange(first, longest - 1, device=labels.device)  # what comes after the others is not asked
     with torch.inference_mode():
-        logits = model(input_ids=tokens, attention_mask=real, use_cache=False, logits_to_keep=places).logits
+        logits = last_logits(model, tokens, real, longest - first)[:, :-1]
         told, wanted = logits.flatten(0, 1).float(), labels[:, first:].flatten()
         losses = cross_entropy(told, wanted, ignore_index=IGNORED, reduction="none")
     sums = losses.view(len(batch), -1).double().sum(1).tolist()

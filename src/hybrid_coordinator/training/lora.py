@@ -115,7 +115,8 @@ def _trainer(room: Room, learner: Learner, syllabus: Syllabus) -> tuple[StayingT
         callbacks=[watch],
     )
     trainer.remove_callback(PrinterCallback)
-    compared = [examples.beginning(number, COMPARED_TOKENS) for number, *_ in syllabus.kept]
+    begun = (examples.beginning(number, COMPARED_TOKENS) for number, *_ in syllabus.kept)
+    compared = [one for one in begun if one is not None]
     trainer.prepare(plan, learner.most_tokens, compared, room.recipe.stay_weight)
     return trainer, watch
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from hashlib import blake2b
 from typing import Any
 
-from hybrid_coordinator.training.encoding import Examples
+from hybrid_coordinator.training.encoding import Examples, forms_of
 from hybrid_coordinator.training.likelihood import Item, measure_likelihood, summarise, write_likelihood
 from hybrid_coordinator.training.replay import Answered, replay
 from hybrid_coordinator.training.room import Learner, Room
@@ -36,8 +36,9 @@ def measure(room: Room, learner: Learner) -> dict[str, float]:
 def _held(room: Room, tokenizer: Any, examples: Examples) -> Iterator[Item]:
     """Each in one of its forms, by turns."""
     for at, held in enumerate(room.curriculum.held):
-        for forms in examples.add_lessons(tokenizer, [held.lesson]):
-            yield Item(held.set, held.item, (forms[at % len(forms)],))
+        forms = examples.add_answer(tokenizer, forms_of(held.lesson.question)[at % 2], held.lesson.answer)
+        if forms:
+            yield Item(held.set, held.item, forms)
 
 
 def _general(room: Room, tokenizer: Any, said: Sequence[Answered], examples: Examples) -> Iterator[Item]:

@@ -2,8 +2,9 @@
 
 import math
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import cycle, islice
 
 ALIKE_TOKENS = 24
 """Examples whose lengths differ by less are mixed freely; a batch of unlike ones would be mostly padding."""
@@ -14,6 +15,14 @@ strayed, where the recipe says to. Which way an answer goes is settled in its fi
 
 Forms = tuple[int, ...]
 """One thing to learn: the numbers of the examples that put it, each in another form."""
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """A sequence to compare with the base: the last `said` of its tokens are what somebody says in it."""
+
+    tokens: list[int]
+    said: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +60,14 @@ def make_plan(
         chosen = [forms[(epoch + at) % len(forms)] for at, forms in enumerate([*rows, *turn])]
         updates += _batches(chosen, lengths, batch, random.Random(f"{seed}:{epoch}"))
     return Plan(tuple(updates[: max(1, round(epochs * per_epoch))]), per_epoch)
+
+
+def by_turns(kinds: Mapping[str, Sequence[Forms]], turns: Sequence[str], count: int) -> tuple[Forms, ...]:
+    """So many of all kinds, as these take turns, each from its beginning again when it is through. A kind of which
+    there is nothing is passed over."""
+    endless = {name: cycle(forms) for name, forms in kinds.items() if forms}
+    order = cycle([name for name in turns if name in endless])
+    return tuple(next(endless[name]) for name in islice(order, count))
 
 
 def _batches(chosen: Sequence[int], lengths: Sequence[int], batch: int, draw: random.Random) -> list[tuple[int, ...]]:

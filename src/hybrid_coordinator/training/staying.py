@@ -1,6 +1,6 @@
 """The supervised trainer: it follows a plan, fits a batch into memory, and may stay close to the base model."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -9,19 +9,19 @@ from torch.utils.data import DataLoader
 from trl import SFTTrainer
 
 from hybrid_coordinator.training.encoding import IGNORED
-from hybrid_coordinator.training.loading import multiplies_halves
-from hybrid_coordinator.training.plan import COMPARED_A_STEP, Plan
+from hybrid_coordinator.training.logits import in_halves, last_logits
+from hybrid_coordinator.training.plan import COMPARED_A_STEP, Compared, Plan
 
 
 class StayingTrainer(SFTTrainer):
     """Follows a plan, passes a batch through the model in pieces that fit, and stays close to the base model."""
 
-    def prepare(self, plan: Plan, most_tokens: int, texts: list[list[int]], stay_weight: float) -> None:
+    def prepare(self, plan: Plan, most_tokens: int, compared: Sequence[Compared], stay_weight: float) -> None:
         """To be called before training."""
         self._plan = plan
         self._most_tokens = most_tokens
-        self._texts = texts
-        self._stay_weight = stay_weight if texts else 0.0
+        self._compared = compared
+        self._stay_weight = stay_weight if compared else 0.0
 
     def get_train_dataloader(self) -> DataLoader:
         return DataLoader(self.train_dataset, batch_sampler=list(self._plan.updates), collate_fn=self.data_collator)
@@ -40,18 +40,15 @@ class StayingTrainer(SFTTrainer):
         self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:
         """The loss alone: what trl tells besides (entropy, accuracy of tokens) takes a third as long again. Of the
-        logits only those from the first answer token on are made; their places are named one by one, for of a slice
-        torch makes a product a row, each with a copy of the whole vocabulary's weights (docs/lab.md)."""
+        logits only those from the first answer token on are made."""
         labels = inputs["labels"]
         first = max(1, int((labels != IGNORED).any(dim=0).int().argmax()))
-        seen = {name: inputs[name] for name in ("input_ids", "attention_mask")}
-        places = torch.arange(first - 1, labels.shape[1], device=labels.device)
-        with halved(model):
-            outputs = model(**seen, use_cache=False, logits_to_keep=places)
+        with in_halves(model):
+            logits = last_logits(model, inputs["input_ids"], inputs["attention_mask"], labels.shape[1] - first + 1)
         counted = num_items_in_batch if num_items_in_batch is not None else (labels != IGNORED).sum()
-        told = outputs.logits[:, :-1].flatten(0, 1).float()
+        told = logits[:, :-1].flatten(0, 1).float()
         loss = cross_entropy(told, labels[:, first:].flatten(), ignore_index=IGNORED, reduction="sum") / counted
-        return (loss, outputs) if return_outputs else loss
+        return (loss, {"logits": logits}) if return_outputs else loss
 
     def _pieces(self, inputs: Mapping[str, torch.Tensor]) -> Iterator[dict[str, torch.Tensor]]:
         rows, width = inputs["input_ids"].shape
@@ -62,24 +59,23 @@ class StayingTrainer(SFTTrainer):
             yield {name: values[:, :longest] for name, values in piece.items()}
 
     def _divergence(self, model: Any) -> torch.Tensor:
-        """Of the model from its base, in nats a token, on the next few free texts (Kullback-Leibler, from the base)."""
+        """Of the model from its base, in nats a token of what is said in the next few sequences (Kullback-Leibler, from
+        the base). They end at one place, so that hardly more than that is looked at."""
         start = self.state.global_step * COMPARED_A_STEP
-        chosen = [self._texts[(start + at) % len(self._texts)] for at in range(COMPARED_A_STEP)]
-        inputs = self._prepare_inputs(self.data_collator([{"input_ids": one} for one in chosen]))
-        seen = {name: inputs[name] for name in ("input_ids", "attention_mask")}
-        with halved(model):
+        chosen = [self._compared[(start + at) % len(self._compared)] for at in range(COMPARED_A_STEP)]
+        width, most = max(len(one.tokens) for one in chosen), max(one.said for one in chosen)
+        pad = self.processing_class.pad_token_id
+        rows = [[pad] * (width - len(one.tokens)) + one.tokens for one in chosen]
+        tokens = torch.tensor(rows, device=model.device)
+        real = torch.tensor([[0] * (width - len(one.tokens)) + [1] * len(one.tokens) for one in chosen]).to(tokens)
+        said = torch.tensor([[0] * (most - one.said) + [1] * one.said for one in chosen]).to(tokens)
+        places = {"position_ids": (real.cumsum(1) - 1).clamp(min=0)}
+        with in_halves(model):
             with torch.no_grad(), self.model.disable_adapter():
-                base = model(**seen).logits
-            own = model(**seen).logits
-        said, base_said = own.float().log_softmax(-1), base.float().log_softmax(-1)
-        apart = kl_div(said, base_said, log_target=True, reduction="none").sum(-1)
-        return (apart * seen["attention_mask"]).sum() / seen["attention_mask"].sum()
+                base = last_logits(model, tokens, real, most + 1, **places)[:, :-1]
+            own = last_logits(model, tokens, real, most + 1, **places)[:, :-1]
+        apart = kl_div(own.float().log_softmax(-1), base.float().log_softmax(-1), log_target=True, reduction="none")
+        return (apart.sum(-1) * said).sum() / said.sum()
 
     def create_model_card(self, *args: Any, **kwargs: Any) -> None:
         """None: the manifest says all there is to say."""
-
-
-def halved(model: Any) -> torch.autocast:
-    """Multiply in 16 bits what the hardware multiplies faster so; what is trained keeps its 32."""
-    device = model.device.type
-    return torch.autocast(device, torch.bfloat16, enabled=multiplies_halves(device))

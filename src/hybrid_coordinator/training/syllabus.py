@@ -1,9 +1,8 @@
 """What is learned in a run, as tokens and in order."""
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import cycle, islice
 from typing import Any
 
 from datasets import Dataset
@@ -11,7 +10,7 @@ from datasets import Dataset
 from hybrid_coordinator.training.data import Lesson
 from hybrid_coordinator.training.encoding import Examples
 from hybrid_coordinator.training.failures import Failure
-from hybrid_coordinator.training.plan import COMPARED_A_STEP, Forms, Plan, make_plan
+from hybrid_coordinator.training.plan import COMPARED_A_STEP, Forms, Plan, by_turns, make_plan
 from hybrid_coordinator.training.replay import Replayed
 from hybrid_coordinator.training.room import Room
 
@@ -70,15 +69,8 @@ def make_syllabus(room: Room, tokenizer: Any, replayed: Replayed) -> Syllabus:
     watched = _apart(room, tokenizer, room.curriculum.watched)
     alike = room.curriculum.validation == room.curriculum.watched
     validation = watched if alike else _apart(room, tokenizer, room.curriculum.validation)
-    kept = _by_turns({"answer": answers, "call": keep, "text": texts}, len(plan.updates) * COMPARED_A_STEP)
+    kept = by_turns({"answer": answers, "call": keep, "text": texts}, TURNS, len(plan.updates) * COMPARED_A_STEP)
     return Syllabus(examples, plan, kept, watched, validation)
-
-
-def _by_turns(kinds: Mapping[str, Sequence[Forms]], count: int) -> tuple[Forms, ...]:
-    """So many of all kinds, each from its beginning again when it is through."""
-    endless = {name: cycle(forms) for name, forms in kinds.items() if forms}
-    turns = cycle([name for name in TURNS if name in endless])
-    return tuple(next(endless[name]) for name in islice(turns, count))
 
 
 def _apart(room: Room, tokenizer: Any, lessons: Sequence[Lesson]) -> Dataset | None:

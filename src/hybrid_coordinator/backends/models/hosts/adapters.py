@@ -11,6 +11,7 @@ from pathlib import Path
 
 import anyio.to_thread
 
+from hybrid_coordinator.backends.disk import write_whole
 from hybrid_coordinator.domain.training import BaseWeights
 from hybrid_coordinator.domain.versions import ModelVersion
 from hybrid_coordinator.errors import ModelRefused, ModelUnavailable
@@ -42,14 +43,17 @@ class Fingerprints:
         return await anyio.to_thread.run_sync(self._of, path)
 
     def _of(self, path: Path) -> str:
-        with self._turn, path.open("rb") as file:
+        with path.open("rb") as file:
             state = os.fstat(file.fileno())
             key = f"{state.st_size} {state.st_mtime_ns} {state.st_ctime_ns} {path.absolute()}"
-            if key not in self._known:
-                self._known[key] = hashlib.file_digest(file, "sha256").hexdigest()
-                if self._keep and state.st_size >= KEPT_BYTES:
-                    _write(self._keep, self._known)
-            return self._known[key]
+            if key in self._known:
+                return self._known[key]
+            with self._turn:
+                if key not in self._known:
+                    self._known[key] = hashlib.file_digest(file, "sha256").hexdigest()
+                    if self._keep and state.st_size >= KEPT_BYTES:
+                        _write(self._keep, self._known)
+                return self._known[key]
 
 
 def _read(path: Path) -> dict[str, str]:
@@ -65,10 +69,8 @@ def _read(path: Path) -> dict[str, str]:
 def _write(path: Path, known: Mapping[str, str]) -> None:
     """Of the large files only, the newest of them: the rest is soon read again."""
     large = {key: value for key, value in known.items() if int(key.partition(" ")[0]) >= KEPT_BYTES}
-    part = path.with_suffix(".part")
     with suppress(OSError):
-        part.write_text(json.dumps(dict(list(large.items())[-MOST_KEPT:])))
-        part.replace(path)
+        write_whole(path, json.dumps(dict(list(large.items())[-MOST_KEPT:])).encode())
 
 
 async def check_adapter(

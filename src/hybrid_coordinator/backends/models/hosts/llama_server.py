@@ -143,9 +143,10 @@ class LlamaServerHost:
         async with self._reach() as api:
             adapters = [*(one.path for one in await api.adapters()), str(adapter)]
             command = restart_command(await api.weights_path(), adapters)
+        otherwise = "wait until the deploy hook has run" if self._hook else "set a deploy hook"
         raise ModelUnavailable(
             f"version {version.name!r} is not loaded by the llama.cpp server at {self._endpoint.base_url!r}, which "
-            f"takes adapters at its start only: restart it with its other options and `{command}`, or set a deploy hook"
+            f"takes adapters at its start only: restart it with its other options and `{command}`, or {otherwise}"
         )
 
 
