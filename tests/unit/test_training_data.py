@@ -10,7 +10,7 @@ from hybrid_coordinator.training.checkpoints import Shelf
 from hybrid_coordinator.training.data import LEAST_QUESTIONS, Lesson, choose_watched, read_curriculum
 from hybrid_coordinator.training.encoding import IGNORED, Examples
 from hybrid_coordinator.training.failures import Failure
-from hybrid_coordinator.training.plan import Compared, Forms, Plan, by_turns, make_plan
+from hybrid_coordinator.training.plan import Forms, Plan, by_turns, make_plan
 from hybrid_coordinator.training.progress import Outlook
 from training_child import lay_out, row, rows
 
@@ -63,9 +63,9 @@ def test_of_an_example_the_first_words_of_its_answer_are_compared() -> None:
     examples = Examples(100)
     examples.tokens, examples.labels = [[1, 2, 3, 4, 5], [6, 7], []], [[IGNORED, IGNORED, 3, 4, 5], [6, 7], []]
 
-    assert examples.beginning(0, 2) == Compared([1, 2, 3, 4], 2)
-    assert examples.beginning(0, 48) == Compared([1, 2, 3, 4, 5], 3)
-    assert (examples.beginning(1, 48), examples.beginning(2, 48)) == (None, None)
+    assert examples.beginning(0, 2) == [1, 2, 3, 4]
+    assert examples.beginning(0, 48) == [1, 2, 3, 4, 5]
+    assert (examples.beginning(1, 1), examples.beginning(2, 48)) == ([6], [])
 
 
 def test_half_an_epoch_is_half_the_updates() -> None:

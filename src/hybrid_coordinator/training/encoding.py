@@ -9,7 +9,7 @@ from jinja2 import TemplateError
 from hybrid_coordinator.domain.query import Query
 from hybrid_coordinator.logic.grounding import Grounding, GroundingPolicy, question_prompt
 from hybrid_coordinator.training.data import Lesson
-from hybrid_coordinator.training.plan import Compared, Forms
+from hybrid_coordinator.training.plan import Forms
 
 IGNORED = -100
 """A label that no loss is taken of."""
@@ -50,12 +50,11 @@ class Examples:
         tokens = tokenizer(text, add_special_tokens=False).input_ids[: self.length]
         return self._add(tokens, learned_from=1)
 
-    def beginning(self, number: int, most: int) -> Compared | None:
-        """An example up to so many of the tokens that are to be learned; None where there are none after others."""
-        tokens, labels = self.tokens[number], self.labels[number]
+    def beginning(self, number: int, most: int) -> list[int]:
+        """The tokens of an example up to so many of those that are to be learned."""
+        labels = self.labels[number]
         first = next((at for at, label in enumerate(labels) if label != IGNORED), len(labels))
-        said = min(most, len(labels) - first)
-        return Compared(tokens[: first + said], said) if first and said else None
+        return self.tokens[number][: first + most]
 
     def _add_lesson(self, tokenizer: Any, lesson: Lesson) -> list[Forms]:
         added = [self.add_answer(tokenizer, asked, lesson.answer) for asked in forms_of(lesson.question)]

@@ -7,7 +7,7 @@ import torch
 from hybrid_coordinator.training.loading import multiplies_halves
 
 
-def last_logits(model: Any, tokens: torch.Tensor, real: torch.Tensor, count: int, **places: Any) -> torch.Tensor:
+def last_logits(model: Any, tokens: torch.Tensor, real: torch.Tensor, count: int) -> torch.Tensor:
     """Logits of the last `count` places of each row: rows, count, vocabulary. `real` is 0 for padding.
 
     On a CPU the places are named one by one: of a slice torch makes a product a row there, each with a copy of the
@@ -15,9 +15,7 @@ def last_logits(model: Any, tokens: torch.Tensor, real: torch.Tensor, count: int
     """
     width = tokens.shape[1]
     keep = torch.arange(width - count, width) if tokens.device.type == "cpu" else count
-    logits: torch.Tensor = model(
-        input_ids=tokens, attention_mask=real, use_cache=False, logits_to_keep=keep, **places
-    ).logits
+    logits: torch.Tensor = model(input_ids=tokens, attention_mask=real, use_cache=False, logits_to_keep=keep).logits
     return logits[:, -count:]
 
 

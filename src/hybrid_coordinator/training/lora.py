@@ -116,7 +116,7 @@ def _trainer(room: Room, learner: Learner, syllabus: Syllabus) -> tuple[StayingT
     )
     trainer.remove_callback(PrinterCallback)
     begun = (examples.beginning(number, COMPARED_TOKENS) for number, *_ in syllabus.kept)
-    compared = [one for one in begun if one is not None]
+    compared = [one for one in begun if one]
     trainer.prepare(plan, learner.most_tokens, compared, room.recipe.stay_weight)
     return trainer, watch
 

@@ -10,19 +10,11 @@ ALIKE_TOKENS = 24
 """Examples whose lengths differ by less are mixed freely; a batch of unlike ones would be mostly padding."""
 
 COMPARED_A_STEP, COMPARED_TOKENS = 3, 48
-"""With so many sequences, and so many tokens of what is said in each, it is seen at each update how far the model has
+"""With so many sequences, up to so many tokens of what is said in each, it is seen at each update how far the model has
 strayed, where the recipe says to. Which way an answer goes is settled in its first words."""
 
 Forms = tuple[int, ...]
 """One thing to learn: the numbers of the examples that put it, each in another form."""
-
-
-@dataclass(frozen=True, slots=True)
-class Compared:
-    """A sequence to compare with the base: the last `said` of its tokens are what somebody says in it."""
-
-    tokens: list[int]
-    said: int
 
 
 @dataclass(frozen=True, slots=True)

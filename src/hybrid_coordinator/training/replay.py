@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from hybrid_coordinator.training.encoding import Message, forms_of, render
-from hybrid_coordinator.training.plan import COMPARED_A_STEP, COMPARED_TOKENS
+from hybrid_coordinator.training.plan import COMPARED_A_STEP
 from hybrid_coordinator.training.room import Learner, Room
 from hybrid_coordinator.training.writing import write_whole
 
@@ -22,8 +22,8 @@ REPLAY = "replay.jsonl"
 
 ANSWER_TOKENS = 80
 TEXTS = 32
-TEXT_TOKENS = 64
-LEAST_CHARACTERS = 60
+TEXT_TOKENS = 100
+LEAST_CHARACTERS = 100
 """Of a text: what ends sooner says nothing."""
 
 LEAST_TEXTS = 16
@@ -62,7 +62,7 @@ def replay(room: Room, learner: Learner) -> Replayed:
     made = _read(file, {"base": room.order.base.sha256, "seed": room.recipe.seed, **counts})
     if len(made) < len(asked) + texts:
         room.tracker.enter("replay", len(asked) + texts, len(made))
-    for lines in _missing(room, learner, (asked[: len(replayed)], asked[len(replayed) :]), texts, len(made)):
+    for lines in _missing(room, learner, asked, texts, len(made)):
         _append(file, lines)
         made += lines
         room.tracker.advance(len(made))
@@ -80,27 +80,24 @@ def _wanted(room: Room) -> tuple[int, int]:
 
 
 def _missing(
-    room: Room, learner: Learner, asked: tuple[Sequence[list[Message]], ...], texts: int, made: int
+    room: Room, learner: Learner, asked: Sequence[list[Message]], texts: int, made: int
 ) -> Iterator[list[dict[str, Any]]]:
-    """Answers to be replayed first, then those to measure on, then texts, a batch at a time."""
-    before = 0
-    for prompts, most in zip(asked, (COMPARED_TOKENS, ANSWER_TOKENS), strict=True):
-        while (at := made - before) < len(prompts):
-            answered = answer(learner, prompts[at : at + learner.speakers], most)
-            yield [asdict(one) for one in answered]
-            made += len(answered)
-        before += len(prompts)
-    while (at := made - before) < texts:
+    """Answers first, then texts, a batch at a time."""
+    while made < len(asked):
+        answered = answer(learner, asked[made : made + learner.speakers])
+        yield [asdict(one) for one in answered]
+        made += len(answered)
+    while (at := made - len(asked)) < texts:
         count = min(learner.speakers, texts - at)
         torch.manual_seed(room.recipe.seed * TEXTS + at)
         yield _make_texts(learner, count)
         made += count
 
 
-def answer(learner: Learner, asked: Sequence[list[Message]], most: int) -> list[Answered]:
-    """What the model says to each in so many tokens, as likely as it can; they all go through it together."""
+def answer(learner: Learner, asked: Sequence[list[Message]]) -> list[Answered]:
+    """What the model says to each, as likely as it can; they all go through it together."""
     texts = [render(learner.tokenizer, one, open_ended=True) for one in asked]
-    made = _generate(learner, texts, most, do_sample=False)
+    made = _generate(learner, texts, ANSWER_TOKENS, do_sample=False)
     return [Answered(one, text, ended) for one, (text, ended) in zip(asked, made, strict=True)]
 
 

@@ -10,13 +10,13 @@ from trl import SFTTrainer
 
 from hybrid_coordinator.training.encoding import IGNORED
 from hybrid_coordinator.training.logits import in_halves, last_logits
-from hybrid_coordinator.training.plan import COMPARED_A_STEP, Compared, Plan
+from hybrid_coordinator.training.plan import COMPARED_A_STEP, Plan
 
 
 class StayingTrainer(SFTTrainer):
     """Follows a plan, passes a batch through the model in pieces that fit, and stays close to the base model."""
 
-    def prepare(self, plan: Plan, most_tokens: int, compared: Sequence[Compared], stay_weight: float) -> None:
+    def prepare(self, plan: Plan, most_tokens: int, compared: Sequence[list[int]], stay_weight: float) -> None:
         """To be called before training."""
         self._plan = plan
         self._most_tokens = most_tokens
@@ -31,9 +31,7 @@ class StayingTrainer(SFTTrainer):
         counted = num_items_in_batch if num_items_in_batch is not None else (inputs["labels"] != IGNORED).sum()
         loss = sum(super(StayingTrainer, self).training_step(model, piece, counted) for piece in self._pieces(inputs))
         if self._stay_weight:
-            strayed = self._stay_weight * self._divergence(model)
-            self.accelerator.backward(strayed)
-            loss = loss + strayed.detach()
+            loss = loss + self._stay_close(model)
         return loss
 
     def compute_loss(
@@ -58,24 +56,25 @@ class StayingTrainer(SFTTrainer):
             longest = int(piece["attention_mask"].sum(dim=1).max())
             yield {name: values[:, :longest] for name, values in piece.items()}
 
-    def _divergence(self, model: Any) -> torch.Tensor:
-        """Of the model from its base, in nats a token of what is said in the next few sequences (Kullback-Leibler, from
-        the base). They end at one place, so that hardly more than that is looked at."""
+    def _stay_close(self, model: Any) -> torch.Tensor:
+        """The weighed divergence of the model from its base on the next few sequences, in nats a token (that of Kullback
+        and Leibler, from the base), gone back through. One sequence at a time: the logits of all may not fit into memory."""
         start = self.state.global_step * COMPARED_A_STEP
         chosen = [self._compared[(start + at) % len(self._compared)] for at in range(COMPARED_A_STEP)]
-        width, most = max(len(one.tokens) for one in chosen), max(one.said for one in chosen)
-        pad = self.processing_class.pad_token_id
-        rows = [[pad] * (width - len(one.tokens)) + one.tokens for one in chosen]
-        tokens = torch.tensor(rows, device=model.device)
-        real = torch.tensor([[0] * (width - len(one.tokens)) + [1] * len(one.tokens) for one in chosen]).to(tokens)
-        said = torch.tensor([[0] * (most - one.said) + [1] * one.said for one in chosen]).to(tokens)
-        places = {"position_ids": (real.cumsum(1) - 1).clamp(min=0)}
+        share = self._stay_weight / sum(map(len, chosen))
+        total = torch.zeros((), device=model.device)
+        for one in chosen:
+            strayed = share * self._divergence(model, torch.tensor([one], device=model.device))
+            self.accelerator.backward(strayed)
+            total += strayed.detach()
+        return total
+
+    def _divergence(self, model: Any, tokens: torch.Tensor) -> torch.Tensor:
         with in_halves(model):
             with torch.no_grad(), self.model.disable_adapter():
-                base = last_logits(model, tokens, real, most + 1, **places)[:, :-1]
-            own = last_logits(model, tokens, real, most + 1, **places)[:, :-1]
-        apart = kl_div(own.float().log_softmax(-1), base.float().log_softmax(-1), log_target=True, reduction="none")
-        return (apart.sum(-1) * said).sum() / said.sum()
+                base = model(input_ids=tokens, use_cache=False).logits
+            own = model(input_ids=tokens, use_cache=False).logits
+        return kl_div(own.float().log_softmax(-1), base.float().log_softmax(-1), log_target=True, reduction="sum")
 
     def create_model_card(self, *args: Any, **kwargs: Any) -> None:
         """None: the manifest says all there is to say."""
