@@ -57,8 +57,9 @@ class StayingTrainer(SFTTrainer):
             yield {name: values[:, :longest] for name, values in piece.items()}
 
     def _stay_close(self, model: Any) -> torch.Tensor:
-        """The weighed divergence of the model from its base on the next few sequences, in nats a token (that of Kullback
-        and Leibler, from the base), gone back through. One sequence at a time: the logits of all may not fit into memory."""
+        """The weighed divergence of the model from its base on the next few sequences, in nats a token (that of
+        Kullback and Leibler, from the base), gone back through. One sequence at a time: the logits of all may not fit
+        into memory."""
         start = self.state.global_step * COMPARED_A_STEP
         chosen = [self._compared[(start + at) % len(self._compared)] for at in range(COMPARED_A_STEP)]
         share = self._stay_weight / sum(map(len, chosen))
