@@ -48,9 +48,23 @@ class TrainingHouse:
         outcome, feedback = ("success", 1) if good else ("failure", -1)
         await self.call("update_outcome", interaction_id=interaction_id, outcome=outcome, user_feedback=feedback)
 
-    async def ask(self, question: str, session: str, *, context: bool = False, record: bool = True) -> Heard:
+    async def ask_with_context(self, question: str, session: str) -> Heard:
+        """Ask the local model with what is known here; a client that names a model is answered without."""
+        told = await self.call(
+            "ask",
+            query=question,
+            session_id=session,
+            preference="local",
+            use_cache=False,
+            max_tokens=ANSWER_TOKENS,
+            temperature=0,
+        )
+        recorded = await self.call("interaction", interaction_id=told["interaction_id"])
+        return Heard(recorded["response"], told["interaction_id"], recorded["model_used"])
+
+    async def ask(self, question: str, session: str, *, record: bool = True) -> Heard:
         """Ask the local model through the gateway, as a client would."""
-        off = ["no-cache", *([] if context else ["no-context"]), *([] if record else ["no-record"])]
+        off = ["no-cache", "no-context", *([] if record else ["no-record"])]
         response = await self._http.post(
             "/v1/chat/completions",
             headers={"x-coordinator-options": ", ".join(off), "x-coordinator-session": session},

@@ -179,7 +179,9 @@ async def ask_unseen(house: TrainingHouse, facts: Sequence[Fact], *, context: bo
     models: set[str] = set()
 
     async def ask(fact: Fact, question: str) -> None:
-        heard = await house.ask(question, f"exam-{question}", context=context, record=False)
+        session = f"exam-{question}"
+        asked = house.ask_with_context(question, session) if context else house.ask(question, session, record=False)
+        heard = await asked
         verdicts.append(is_right(fact, heard.text))
         models.add(heard.model)
 
