@@ -20,7 +20,7 @@ WORDINGS = (
     "Tell me the port of {}.",
     "On what port can I reach {}?",
 )
-PATIENCE_S = 300.0
+PATIENCE_S = 600.0
 BRISK = Recipe(
     rank=4, epochs=3, learning_rate=5e-3, batch=4, length=128, minutes=15, replay_share=0.5, stay_weight=0, device="cpu"
 )

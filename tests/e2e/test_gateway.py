@@ -280,7 +280,8 @@ def test_a_mapped_name_stands_for_what_the_settings_say(vendor: Upstream, http: 
 
     assert asked_chat == "gpt-4.1"
     assert chosen.headers["x-coordinator-reason"] != "the asker named this model"
-    assert vendor.sent[-1].json() == talk | {"model": "claude-opus-5-5"}
+    sent = [one.json() for one in vendor.sent[-3:]]  # a question asked again in the background may come in between
+    assert talk | {"model": "claude-opus-5-5"} in sent
     assert renamed.headers["x-coordinator-reason"] == "the asker named this model"
 
 

@@ -34,7 +34,7 @@ WAITING = 3_000
 MOST_ROWS = 10_000
 """So many candidates the dataset is made of: that part of a round grows with them, not with the ledger."""
 
-SLOWEST_S = 20.0
+SLOWEST_S = 30.0
 MOST_GROWN_MB = 150
 DEADLINE_S = 300.0
 
