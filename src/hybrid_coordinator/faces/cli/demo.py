@@ -29,19 +29,20 @@ PACKAGE = Path(__file__).parents[2]
 
 @dataclass(frozen=True, slots=True)
 class DemoQuestion:
-    """A question about this project, a word a right answer holds, the answer a person would teach, and the question
-    in other words."""
+    """A question about this project, a word a right answer holds, the answer a person would teach, the question in
+    other words, and wordings that it is taught in at last."""
 
     text: str
     holds: str
     lesson: str
     rephrased: str
+    wordings: tuple[str, ...]
 
 
 def read_questions() -> list[DemoQuestion]:
     """The table, which lies where the index does not look."""
     table = files("hybrid_coordinator").joinpath("data/demo-questions.toml").read_text(encoding="utf-8")
-    return [DemoQuestion(**row) for row in tomllib.loads(table)["question"]]
+    return [DemoQuestion(**row | {"wordings": tuple(row["wordings"])}) for row in tomllib.loads(table)["question"]]
 
 
 @click.command()
@@ -117,6 +118,7 @@ async def _play(settings: Settings, path: Path, *, silent: bool) -> dict[str, An
         await house.history.catch_up()
         report = await client.call("report", {})
         show_report(report)
+        await _teach_wordings(client, questions)
         await _show_learned(client)
         out.print(f"\n[dim]Kept in {safe(str(settings.data_dir))}. Look around with:[/]")
         out.print(f"HYBRID_DATA_DIR={safe(str(settings.data_dir))} hybrid-coordinator browse skills-patterns")
@@ -190,6 +192,13 @@ async def _teach_and_ask(
         },
     )
     return await _ask_and_settle(client, question, silent=silent)
+
+
+async def _teach_wordings(client: Client, questions: list[DemoQuestion]) -> None:
+    """What is taught in several wordings is enough to train the model on; nobody is asked any of them here."""
+    for question in questions:
+        for wording in question.wordings:
+            await client.call("learning_feedback", {"query": wording, "correction": question.lesson, "rating": 1})
 
 
 async def _show_learned(client: Client) -> None:
