@@ -107,8 +107,11 @@ async def _follow(events: AsyncGenerator[dict[str, Any], None]) -> dict[str, Any
         task = bar.add_task("waiting", total=None, left="")
         async with aclosing(events):
             async for event in events:
-                if event["event"] == "version":
+                if event["event"] == "version" and (event["stage"] != "candidate" or event["decision"]):
                     return {name: value for name, value in event.items() if name != "event"}
+                if event["event"] == "version":
+                    bar.update(task, description=f"measuring, {event['why']}", total=None, left="")
+                    continue
                 left = event.get("seconds_left")
                 bar.update(
                     task,
