@@ -50,7 +50,7 @@ BARS = {"base_accuracy": 0.05, "tuned_accuracy": 0.90, "regression_delta": 0.05,
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--quick", action="store_true", help="Six facts, four epochs, bounds open: some minutes, no bars."
+        "--quick", action="store_true", help="Six facts, five epochs, few general questions: some minutes, no bars."
     )
     parser.add_argument("--only", nargs="+", choices=PARTS, default=["loop", "harm"], help="Which parts.")
     parser.add_argument("--seed", type=int, default=7)

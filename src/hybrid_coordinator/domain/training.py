@@ -61,7 +61,7 @@ class Recipe:
     length: int = 0
     seed: int = 7
     patience: int = 2
-    replay_share: float = 0.0
+    replay_share: float = 0.1
     stay_weight: float = 1.0
     preference_epochs: float = 1.0
     preference_beta: float = 0.1

@@ -14,15 +14,19 @@ from typing import Any
 import torch
 
 from hybrid_coordinator.training.encoding import Message, forms_of, render
-from hybrid_coordinator.training.plan import COMPARED_A_STEP
+from hybrid_coordinator.training.plan import COMPARED_A_STEP, COMPARED_TOKENS
 from hybrid_coordinator.training.room import Learner, Room
 from hybrid_coordinator.training.writing import write_whole
 
 REPLAY = "replay.jsonl"
 
-ANSWER_TOKENS = 80
+REPLAYED_TOKENS = COMPARED_TOKENS
+"""Of each answer and text that is mixed in or kept to."""
+
+MEASURED_TOKENS = 80
+"""Of each answer on which forgetting is measured."""
+
 TEXTS = 32
-TEXT_TOKENS = 100
 LEAST_CHARACTERS = 100
 """Of a text: what ends sooner says nothing."""
 
@@ -62,7 +66,7 @@ def replay(room: Room, learner: Learner) -> Replayed:
     made = _read(file, {"base": room.order.base.sha256, "seed": room.recipe.seed, **counts})
     if len(made) < len(asked) + texts:
         room.tracker.enter("replay", len(asked) + texts, len(made))
-    for lines in _missing(room, learner, asked, texts, len(made)):
+    for lines in _missing(room, learner, (asked[: len(replayed)], asked[len(replayed) :]), texts, len(made)):
         _append(file, lines)
         made += lines
         room.tracker.advance(len(made))
@@ -80,30 +84,32 @@ def _wanted(room: Room) -> tuple[int, int]:
 
 
 def _missing(
-    room: Room, learner: Learner, asked: Sequence[list[Message]], texts: int, made: int
+    room: Room, learner: Learner, asked: tuple[Sequence[list[Message]], Sequence[list[Message]]], texts: int, made: int
 ) -> Iterator[list[dict[str, Any]]]:
-    """Answers first, then texts, a batch at a time."""
-    while made < len(asked):
-        answered = answer(learner, asked[made : made + learner.speakers])
-        yield [asdict(one) for one in answered]
-        made += len(answered)
-    while (at := made - len(asked)) < texts:
-        count = min(learner.speakers, texts - at)
-        torch.manual_seed(room.recipe.seed * TEXTS + at)
+    """What is replayed, then what is measured, then texts, a batch at a time."""
+    for questions, most in zip(asked, (REPLAYED_TOKENS, MEASURED_TOKENS), strict=True):
+        while made < len(questions):
+            answered = _answer(learner, questions[made : made + learner.speakers], most)
+            yield [asdict(one) for one in answered]
+            made += len(answered)
+        made -= len(questions)
+    while made < texts:
+        count = min(learner.speakers, texts - made)
+        torch.manual_seed(room.recipe.seed * TEXTS + made)
         yield _make_texts(learner, count)
         made += count
 
 
-def answer(learner: Learner, asked: Sequence[list[Message]]) -> list[Answered]:
+def _answer(learner: Learner, asked: Sequence[list[Message]], most: int) -> list[Answered]:
     """What the model says to each, as likely as it can; they all go through it together."""
     texts = [render(learner.tokenizer, one, open_ended=True) for one in asked]
-    made = _generate(learner, texts, ANSWER_TOKENS, do_sample=False)
+    made = _generate(learner, texts, most, do_sample=False)
     return [Answered(one, text, ended) for one, (text, ended) in zip(asked, made, strict=True)]
 
 
 def _make_texts(learner: Learner, count: int) -> list[dict[str, Any]]:
     start = [_start_token(learner.tokenizer)] * count
-    made = _generate(learner, start, TEXT_TOKENS, do_sample=True, temperature=1.0, top_k=0, top_p=1.0)
+    made = _generate(learner, start, REPLAYED_TOKENS, do_sample=True, temperature=1.0, top_k=0, top_p=1.0)
     return [{"text": text} for text, _ in made]
 
 

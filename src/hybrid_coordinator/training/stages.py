@@ -14,7 +14,7 @@ from hybrid_coordinator.training.failures import is_out_of_memory
 from hybrid_coordinator.training.limits import tokens_at_once
 from hybrid_coordinator.training.manifest import write_manifest
 from hybrid_coordinator.training.measuring import measure
-from hybrid_coordinator.training.replay import ANSWER_TOKENS, TEXT_TOKENS, TEXTS, Replayed, replay
+from hybrid_coordinator.training.replay import MEASURED_TOKENS, REPLAYED_TOKENS, TEXTS, Replayed, replay
 from hybrid_coordinator.training.room import Learner, Room
 from hybrid_coordinator.training.syllabus import Syllabus, make_syllabus
 
@@ -51,8 +51,8 @@ def load(room: Room) -> Learner:
 
 def _plan_replay(room: Room) -> None:
     """Before rows are read as tokens, this is all that can be told of the work ahead."""
-    answers = len(room.curriculum.replay) + len(room.curriculum.regression)
-    room.tracker.plan({"replay": float(answers * ANSWER_TOKENS + TEXTS * TEXT_TOKENS)})
+    replayed = (len(room.curriculum.replay) + TEXTS) * REPLAYED_TOKENS
+    room.tracker.plan({"replay": float(replayed + len(room.curriculum.regression) * MEASURED_TOKENS)})
 
 
 def _train(room: Room, learner: Learner) -> dict[str, Any]:

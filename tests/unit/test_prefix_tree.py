@@ -1,0 +1,150 @@
+"""Sequences read as a tree: what is shared goes through the model once, and nothing else changes."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+from torch.nn.functional import kl_div
+from transformers import LlamaConfig, LlamaForCausalLM
+
+from hybrid_coordinator.training.prefix_tree import PrefixTree, grow, grow_within, reads_trees, tree_logits
+from hybrid_coordinator.training.straying import divergence
+
+SEQUENCES = ([5, 6, 7, 8], [5, 6, 9], [5, 6, 7, 8, 10], [11, 6, 7], [5, 6, 9])
+NEAR = 1e-4
+
+
+def tiny_llama(attention: str = "sdpa") -> Any:
+    torch.manual_seed(3)
+    config = LlamaConfig(
+        vocab_size=64,
+        hidden_size=32,
+        intermediate_size=48,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        attn_implementation=attention,
+    )
+    return LlamaForCausalLM(config).eval()
+
+
+class Careless:
+    """A model that reads whatever it gets from left to right, as one that knows nothing of such masks."""
+
+    def __init__(self, model: Any) -> None:
+        self._model = model
+        self.device, self.config, self.dtype = model.device, model.config, model.dtype
+
+    def __call__(self, *, attention_mask: Any, position_ids: Any, **inputs: Any) -> Any:
+        return self._model(**inputs)
+
+
+class Refusing(Careless):
+    def __call__(self, *, attention_mask: Any, **inputs: Any) -> Any:
+        if attention_mask is not None:
+            raise ValueError("a mask of four dimensions is not supported")
+        return self._model(**inputs)
+
+
+def test_what_sequences_share_is_one_place() -> None:
+    tree = grow(SEQUENCES)
+
+    assert len(tree) == 9
+    assert [[tree.tokens[place] for place in path] for path in tree.paths] == [*SEQUENCES]
+    assert tree.paths[1] == tree.paths[4]
+    assert tree.paths[0] == tree.paths[2][:4]
+    assert tree.depths() == [0, 1, 2, 3, 2, 4, 0, 1, 2]
+
+
+def test_a_place_sees_its_own_beginning_and_nothing_else() -> None:
+    tree = grow(SEQUENCES)
+    sight = tree.sight()
+
+    for path in tree.paths:
+        for at, place in enumerate(path):
+            assert sight[place].nonzero().flatten().tolist() == sorted(path[: at + 1])
+
+
+@pytest.mark.parametrize("most", [1, 4, 5, 6, 100])
+def test_trees_hold_every_sequence_once_and_no_more_than_fits(most: int) -> None:
+    grown = list(grow_within(SEQUENCES, most, shared=True))
+
+    assert [number for numbers, _ in grown for number in numbers] == list(range(len(SEQUENCES)))
+    for numbers, tree in grown:
+        assert tree == grow([SEQUENCES[number] for number in numbers])
+        assert len(tree) <= most or len(numbers) == 1
+
+
+def test_without_sharing_each_sequence_stands_alone_and_nothing_has_no_tree() -> None:
+    assert [list(numbers) for numbers, _ in grow_within(SEQUENCES, 100, shared=False)] == [[0], [1], [2], [3], [4]]
+    assert list(grow_within([], 100, shared=True)) == []
+
+
+@pytest.mark.parametrize("attention", ["sdpa", "eager"])
+def test_logits_in_a_tree_are_those_of_the_sequences_alone(attention: str) -> None:
+    model, tree = tiny_llama(attention), grow(SEQUENCES)
+
+    with torch.inference_mode():
+        together = tree_logits(model, tree, range(len(tree)))
+        for sequence, path in zip(SEQUENCES, tree.paths, strict=True):
+            alone = model(input_ids=torch.tensor([sequence])).logits[0]
+            torch.testing.assert_close(together[list(path)], alone, atol=NEAR, rtol=NEAR)
+            last = tree_logits(model, tree, path[-1:])
+            torch.testing.assert_close(last, alone[-1:], atol=NEAR, rtol=NEAR)
+
+
+def test_gradients_in_a_tree_are_those_of_the_sequences_alone() -> None:
+    model, tree = tiny_llama(), grow(SEQUENCES[:2])
+    weight = model.model.layers[0].self_attn.k_proj.weight
+
+    tree_logits(model, tree, [tree.paths[0][-1], tree.paths[1][-1]]).logsumexp(-1).sum().backward()
+    together = weight.grad.clone()
+    weight.grad = None
+    for sequence in SEQUENCES[:2]:
+        model(input_ids=torch.tensor([sequence])).logits[0, -1].logsumexp(-1).backward()
+
+    assert together.abs().max() > NEAR
+    torch.testing.assert_close(together, weight.grad, atol=NEAR, rtol=NEAR)
+
+
+@pytest.mark.parametrize("attention", ["sdpa", "eager"])
+def test_a_model_that_reads_trees_is_told_from_one_that_does_not(attention: str) -> None:
+    model, tokens = tiny_llama(attention), list(range(2, 34))
+
+    assert reads_trees(model, tokens)
+    assert not reads_trees(Careless(model), tokens)
+    assert not reads_trees(Refusing(model), tokens)
+
+
+def test_one_sequence_asks_for_nothing_special() -> None:
+    asked: dict[str, Any] = {}
+
+    def model(**inputs: Any) -> Any:
+        asked.update(inputs)
+        return SimpleNamespace(logits=torch.zeros(1, 2, 8))
+
+    model.device = torch.device("cpu")  # type: ignore[attr-defined]
+    tree_logits(model, PrefixTree((1, 2), (-1, 0), ((0, 1),)), [0, 1])
+
+    assert asked["attention_mask"] is None
+    assert asked["position_ids"] is None
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_divergence_and_its_gradient_are_those_of_torch(dtype: torch.dtype) -> None:
+    torch.manual_seed(5)
+    base = torch.randn(7, 50).to(dtype)
+    own = torch.randn(7, 50).to(dtype).requires_grad_()
+    theirs = own.detach().clone().requires_grad_()
+
+    strayed = divergence(own, base)
+    (3 * strayed).backward()
+    wanted = kl_div(theirs.float().log_softmax(-1), base.float().log_softmax(-1), log_target=True, reduction="sum")
+    (3 * wanted).backward()
+
+    torch.testing.assert_close(strayed, wanted)
+    assert own.grad is not None and theirs.grad is not None
+    assert own.grad.dtype == dtype
+    torch.testing.assert_close(own.grad, theirs.grad, atol=1e-2 if dtype == torch.bfloat16 else 1e-6, rtol=1e-2)
+    assert divergence(base, base).abs() < NEAR
