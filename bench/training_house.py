@@ -14,6 +14,7 @@ from bench.gateway_product import COMMAND, plain_environment
 
 ANSWER_TOKENS = 40
 PATIENCE_S = 120.0
+LOOKED_BACK = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +83,14 @@ class TrainingHouse:
         return Heard(text, interaction_id, recorded["model_used"])
 
     async def versions(self) -> Sequence[Mapping[str, Any]]:
-        """Every version, the newest first."""
-        listed: Sequence[Mapping[str, Any]] = (await self.call("model_versions"))["versions"]
-        return listed
+        """Every version of the local model, the newest first; what the retriever learned meanwhile is none of them."""
+        return [one for one in (await self.call("model_versions"))["versions"] if one["teaching"] == "lora"]
+
+    async def runs(self) -> Sequence[Mapping[str, Any]]:
+        """The last trainings of the local model, the newest first."""
+        return [
+            one for one in (await self.call("training_runs", limit=LOOKED_BACK))["runs"] if one["teaching"] == "lora"
+        ]
 
 
 @asynccontextmanager

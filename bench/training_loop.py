@@ -221,7 +221,7 @@ async def _reach(house: TrainingHouse, stages: Sequence[str], watch: Watch) -> M
 async def _doing(house: TrainingHouse, versions: Sequence[Mapping[str, Any]]) -> str:
     if versions and versions[0]["stage"] in OPEN:
         return "measuring" if versions[0]["stage"] == "candidate" else "on trial"
-    runs = (await house.call("training_runs", limit=1))["runs"]
+    runs = await house.runs()
     if runs and runs[0]["state"] == "failed":
         raise Unavailable(f"the run failed: {runs[0]['error']}")
     return str(runs[0]["stage"] or "starting") if runs else ""

@@ -10,7 +10,7 @@ from hybrid_coordinator.domain.query import Delta, Finished, Prompt, Spoken, Usa
 from hybrid_coordinator.domain.route import Location, ModelCard
 from hybrid_coordinator.domain.training import BaseWeights, Recipe, Run, RunState, Teaching
 from hybrid_coordinator.domain.versions import ModelVersion, VersionChange, VersionStage
-from hybrid_coordinator.errors import Conflict, CoordinatorError
+from hybrid_coordinator.errors import Conflict, CoordinatorError, ModelRefused
 from hybrid_coordinator.flows.exam_papers import ExamSetter
 from hybrid_coordinator.flows.examining import Examiner
 from hybrid_coordinator.flows.judging import Judge
@@ -164,6 +164,7 @@ class ExamRoom:
     promoted: list[str] = field(default_factory=list)
     events: list[tuple[str, Mapping[str, object]]] = field(default_factory=list)
     is_taken: bool = False
+    refused: str = ""
     embedder: Embedder | None = None
     judge: Judge | None = None
 
@@ -215,6 +216,8 @@ class ExamRoom:
     async def _promote(self, passed: ModelVersion) -> None:
         if self.is_taken:
             raise Conflict("another version is being tried out")
+        if self.refused:
+            raise ModelRefused(self.refused)
         self.promoted.append(passed.name)
         after = replace(passed, stage=VersionStage.CANARY)
         await self.runs.apply([VersionChange(passed, after, "canary", "measure")], NOON)

@@ -77,6 +77,17 @@ async def test_an_undecided_canary_is_withdrawn_after_its_time() -> None:
     assert room.answering == ("tiny", None)
 
 
+async def test_answers_that_broke_off_count_also_in_a_process_that_has_not_seen_them() -> None:
+    room = await on_trial()
+    await room.fare("tiny+v1", 3, 3, failures=40)
+    await room.fare("tiny", 60, 55)
+
+    await room.watch.work()
+
+    [failures] = [one for one in (await room.runs.version("tiny+v1")).canary if one.metric == "failures"]
+    assert failures.after == pytest.approx(40 / 43)
+
+
 async def test_a_canary_that_fails_before_its_first_word_harms_nobody_and_is_rolled_back() -> None:
     room = VersionRoom({"tiny+v1": [(ModelUnavailable("it died"),)]}, CanaryPolicy(share=1.0))
     await room.keep(make_version(1))

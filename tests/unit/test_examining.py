@@ -188,6 +188,42 @@ async def test_what_may_pass_is_tried_later() -> None:
     assert room.promoted == [V1.name]
 
 
+async def test_one_that_cannot_be_asked_does_not_hold_up_the_next() -> None:
+    pupils = {**EVERYBODY, V2.name: knows_nothing}
+    room = ExamRoom(School(pupils, {V1.name: ModelUnavailable("its file is not here")}))
+    await room.enrol(V1, V2)
+
+    with pytest.raises(ModelUnavailable):
+        await room.examiner.work()
+    with pytest.raises(ModelUnavailable):
+        await room.work_through()
+
+    assert (await room.runs.version(V2.name)).stage is VersionStage.REJECTED
+    assert (await room.runs.version(V1.name)).stage is VersionStage.CANDIDATE
+
+
+async def test_what_its_model_does_not_take_after_all_is_rejected_with_its_figures() -> None:
+    room = ExamRoom(School(EVERYBODY), refused="the adapter is for another base")
+    await room.enrol(V1)
+
+    await room.work_through()
+
+    after = await room.runs.version(V1.name)
+    assert (after.stage, room.promoted) == (VersionStage.REJECTED, [])
+    assert "the adapter is for another base" in after.why
+    assert after.measured
+
+
+async def test_no_engine_is_started_while_somebody_waits() -> None:
+    room = ExamRoom(School(EVERYBODY))
+    await room.enrol(V1)
+
+    with room.traffic.answering():
+        worked = await room.examiner.work()
+
+    assert (worked.done, worked.more, room.school.pupils) == (0, False, [])
+
+
 async def test_a_base_that_cannot_be_opened_decides_nothing() -> None:
     room = ExamRoom(School(EVERYBODY, {None: ModelRefused("no weights")}))
     await room.enrol(V1)

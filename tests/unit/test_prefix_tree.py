@@ -36,15 +36,26 @@ class Careless:
         self._model = model
         self.device, self.config, self.dtype = model.device, model.config, model.dtype
 
-    def __call__(self, *, attention_mask: Any, position_ids: Any, **inputs: Any) -> Any:
-        return self._model(**inputs)
+    def __call__(self, **inputs: Any) -> Any:
+        return self._model(**{**inputs, "attention_mask": None, "position_ids": None})
 
 
 class Refusing(Careless):
-    def __call__(self, *, attention_mask: Any, **inputs: Any) -> Any:
-        if attention_mask is not None:
-            raise ValueError("a mask of four dimensions is not supported")
+    def __init__(self, model: Any, why: Exception) -> None:
+        super().__init__(model)
+        self._why = why
+
+    def __call__(self, **inputs: Any) -> Any:
+        if inputs["attention_mask"] is not None:
+            raise self._why
         return self._model(**inputs)
+
+
+class Talkative(Careless):
+    """A model that tells of all places, whatever it is asked."""
+
+    def __call__(self, **inputs: Any) -> Any:
+        return self._model(**{**inputs, "logits_to_keep": 0})
 
 
 def test_what_sequences_share_is_one_place() -> None:
@@ -114,7 +125,24 @@ def test_a_model_that_reads_trees_is_told_from_one_that_does_not(attention: str)
 
     assert reads_trees(model, tokens)
     assert not reads_trees(Careless(model), tokens)
-    assert not reads_trees(Refusing(model), tokens)
+    assert not reads_trees(Refusing(model, ValueError("a mask of four dimensions is not supported")), tokens)
+
+
+def test_memory_that_runs_out_is_not_taken_for_an_answer() -> None:
+    model = Refusing(tiny_llama(), RuntimeError("DefaultCPUAllocator: can't allocate memory"))
+
+    with pytest.raises(RuntimeError, match="allocate"):
+        reads_trees(model, list(range(2, 34)))
+
+
+@pytest.mark.parametrize("places", [[3, 1], [4, 4, 0], list(range(9))])
+def test_places_may_be_named_in_any_order_and_again_to_any_model(places: list[int]) -> None:
+    model, tree = tiny_llama(), grow(SEQUENCES)
+
+    with torch.inference_mode():
+        every = tree_logits(model, tree, range(len(tree)))
+        torch.testing.assert_close(tree_logits(model, tree, places), every[places], atol=NEAR, rtol=NEAR)
+        torch.testing.assert_close(tree_logits(Talkative(model), tree, places), every[places], atol=NEAR, rtol=NEAR)
 
 
 def test_one_sequence_asks_for_nothing_special() -> None:
@@ -122,10 +150,10 @@ def test_one_sequence_asks_for_nothing_special() -> None:
 
     def model(**inputs: Any) -> Any:
         asked.update(inputs)
-        return SimpleNamespace(logits=torch.zeros(1, 2, 8))
+        return SimpleNamespace(logits=torch.zeros(1, 1, 8))
 
     model.device = torch.device("cpu")  # type: ignore[attr-defined]
-    tree_logits(model, PrefixTree((1, 2), (-1, 0), ((0, 1),)), [0, 1])
+    tree_logits(model, PrefixTree((1, 2), (-1, 0), ((0, 1),)), [1])
 
     assert asked["attention_mask"] is None
     assert asked["position_ids"] is None

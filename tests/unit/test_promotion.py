@@ -54,7 +54,7 @@ def test_lost_facts_roll_back_even_where_they_are_too_few_to_promote_by() -> Non
     lost = with_(Measured(FACTS, 10, 0.9, 0.2, -0.9, -0.4))
 
     assert decide(lost, POLICY).decision is Decision.ROLL_BACK
-    assert decide(with_(Measured(FACTS, 3, 0.9, 0.2, -0.9, -0.4)), POLICY).decision is Decision.PROMOTE
+    assert decide(with_(Measured(FACTS, 3, 0.9, 0.2, -0.9, -0.4)), POLICY).decision is Decision.HOLD
 
 
 def test_without_enough_facts_likeness_decides() -> None:
@@ -104,6 +104,7 @@ def test_what_was_clearly_lost_rolls_back_whatever_was_gained(broken: Measured) 
         Measured(DOCUMENTS, 32, 2.50, 2.80, 0.05, 0.2, "lower", relative=True),
         Measured(GENERAL, 64, 0.60, 0.45, -0.25, -0.05),
         Measured(FORMATS, 20, 0.80, 0.65, -0.35, 0.05),
+        Measured(FACTS, 12, 0.50, 0.25, -0.55, 0.05),
         Measured(LIKENESS, 80, 0.50, 0.40, -0.15, -0.05),
         Measured(LIKELIHOOD, 80, 2.0, 2.5, 0.2, 0.3, "lower", relative=True),
         Measured(JUDGE, 80, 0.7, 0.3, -0.5, -0.3),

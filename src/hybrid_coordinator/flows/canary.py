@@ -97,7 +97,9 @@ class CanaryWatch:
         counted = next((one for one in (house.trial, house.control) if one is not None and one.name == name), None)
         if counted is None:
             return fared
-        return replace(fared, interactions=max(fared.interactions, counted.asked), failed=counted.failed)
+        return replace(
+            fared, interactions=max(fared.interactions, counted.asked), failed=max(fared.failed, counted.failed)
+        )
 
 
 def _name(version: ModelVersion | None, beside: ModelVersion) -> str:

@@ -50,7 +50,7 @@ logger = logging.getLogger(__name__)
 
 
 class Examiner:
-    """Examines candidates, the oldest first, a few questions at a time."""
+    """Examines candidates, a few questions at a time: the oldest first, those that could not be asked lately last."""
 
     def __init__(
         self,
@@ -79,6 +79,7 @@ class Examiner:
         self._embedder = embedder
         self._judge = judge
         self._turn = anyio.Lock()
+        self._put_off: set[str] = set()
 
     async def work(self) -> Worked:
         """Ask the oldest candidate, or those it is compared with, the next few questions; or decide on it.
@@ -89,11 +90,17 @@ class Examiner:
             return await self._work()
 
     async def _work(self) -> Worked:
-        for candidate in reversed(await self._runs.versions()):
-            if candidate.stage is VersionStage.CANDIDATE and self._setter.is_hosted(candidate):
+        candidates = [one for one in await self._runs.versions() if one.stage is VersionStage.CANDIDATE]
+        oldest_first = reversed([one for one in candidates if self._setter.is_hosted(one)])
+        for candidate in sorted(oldest_first, key=lambda one: one.name in self._put_off):
+            try:
                 worked = await self._examine(candidate)
-                if worked is not None:
-                    return worked
+            except ModelUnavailable:
+                self._put_off.add(candidate.name)
+                raise
+            self._put_off.discard(candidate.name)
+            if worked is not None:
+                return worked
         return Worked()
 
     async def examine(self, name: str) -> ModelVersion:
@@ -123,7 +130,7 @@ class Examiner:
             why = "it was trained on interactions that have been excluded since; train again"
             return await self._settle(candidate, rivals.replaced, Verdict(Decision.HOLD, why), ())
         if _has_passed(candidate, rivals.replaced):
-            return await self._hand_over(candidate)
+            return await self._hand_over(candidate, rivals.replaced)
         try:
             return await self._go_on(candidate, await self._setter.set_exam(candidate, rivals))
         except (NotFound, Damaged) as error:
@@ -208,10 +215,10 @@ class Examiner:
             return Worked()
         await self._note("model_measured", version=after.name, against=rival.name, **_told(verdict, measured))
         if verdict.decision is Decision.PROMOTE:
-            await self._hand_over(after)
+            await self._hand_over(after, rival)
         return Worked(1, more=True, counts={verdict.decision.value: 1}, detail=f"{after.name}: {verdict.why}")
 
-    async def _hand_over(self, passed: ModelVersion) -> Worked | None:
+    async def _hand_over(self, passed: ModelVersion, rival: Sitter) -> Worked | None:
         """Promote; None while another version is being tried out."""
         try:
             await self._promote(passed)
@@ -220,6 +227,9 @@ class Examiner:
                 "a version that has passed waits for its turn", extra={"version": passed.name, "why": str(error)}
             )
             return None
+        except ModelRefused as error:
+            verdict = Verdict(Decision.ROLL_BACK, f"it has passed, and its model does not take it: {error}")
+            return await self._settle(passed, rival, verdict, passed.measured)
         return Worked(1, more=True, counts={"handed_over": 1}, detail=f"{passed.name} has passed its examination")
 
 

@@ -59,6 +59,8 @@ class Sittings:
         What was answered is kept, whatever happens. Raises ModelRefused for a version that can never be opened, and
         ModelUnavailable when it cannot be now, or broke off.
         """
+        if self._traffic.busy:  # an engine that starts takes the machine from whoever waits
+            return 0
         model = PoliteModel(await self._seat(sitter), self._traffic)
         batch = _Batch(model, iter(items[: self._policy.batch]))
         ends = self._clock.monotonic() + self._policy.batch_s

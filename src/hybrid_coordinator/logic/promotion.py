@@ -29,9 +29,9 @@ _TITLES: Mapping[str, str] = {
 class PromotionPolicy:
     """`least_items` held-out questions with answers of their own are the fewest to judge by, `least_checks` items the
     fewest to roll back by. The gain on held-out questions must be more than `least_gain`. The others are what may be
-    lost at most: parts of a mean score (`most_general_loss`, `most_format_loss`, `most_likeness_loss`,
-    `most_judge_loss`), and by which share the nats a token may grow (`most_forgetting`, `most_document_loss`,
-    `most_likelihood_loss`). Without the metrics `required` nothing is promoted."""
+    lost at most: parts of a mean score (`most_general_loss`, `most_format_loss`, `most_facts_loss`,
+    `most_likeness_loss`, `most_judge_loss`), and by which share the nats a token may grow (`most_forgetting`,
+    `most_document_loss`, `most_likelihood_loss`). Without the metrics `required` nothing is promoted."""
 
     least_items: int = 20
     least_checks: int = 8
@@ -40,6 +40,7 @@ class PromotionPolicy:
     most_document_loss: float = 0.10
     most_general_loss: float = 0.10
     most_format_loss: float = 0.10
+    most_facts_loss: float = 0.02
     most_likeness_loss: float = 0.02
     most_likelihood_loss: float = 0.02
     most_judge_loss: float = 0.10
@@ -111,6 +112,7 @@ def _bounds(policy: PromotionPolicy) -> tuple[_Bound, ...]:
         _Bound(DOCUMENTS, policy.most_document_loss, fatal=True),
         _Bound(GENERAL, policy.most_general_loss, fatal=True),
         _Bound(FORMATS, policy.most_format_loss, fatal=True),
+        _Bound(FACTS, policy.most_facts_loss, fatal=False),
         _Bound(LIKENESS, policy.most_likeness_loss, fatal=False),
         _Bound(LIKELIHOOD, policy.most_likelihood_loss, fatal=False),
         _Bound(JUDGE, policy.most_judge_loss, fatal=False),

@@ -48,6 +48,7 @@ TRAINING_TABLE: tuple[Setting, ...] = (
     Setting("HYBRID_PROMOTION_MOST_DOCUMENT_LOSS", "promotion.most_document_loss", UNIT, "The same for plain texts."),
     Setting("HYBRID_PROMOTION_MOST_FORMAT_LOSS", "promotion.most_format_loss", UNIT, "How many fewer forms (JSON, tool calls) may be kept."),
     Setting("HYBRID_PROMOTION_MOST_GENERAL_LOSS", "promotion.most_general_loss", UNIT, "How many fewer general questions may be answered right."),
+    Setting("HYBRID_PROMOTION_MOST_FACTS_LOSS", "promotion.most_facts_loss", UNIT, "How many fewer exact facts may be recalled, even where they are too few to promote by."),
     Setting("HYBRID_PROMOTION_MOST_LIKENESS_LOSS", "promotion.most_likeness_loss", UNIT, "How much less like the accepted ones answers may be."),
     Setting("HYBRID_PROMOTION_MOST_LIKELIHOOD_LOSS", "promotion.most_likelihood_loss", UNIT, "By which share accepted answers may become less likely (nats a token)."),
     Setting("HYBRID_PROMOTION_MOST_JUDGE_LOSS", "promotion.most_judge_loss", UNIT, "How far under an even half a judge's liking may be."),

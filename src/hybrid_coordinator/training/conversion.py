@@ -7,7 +7,7 @@ from typing import Any
 from hybrid_coordinator.training.encoding import encode, forms_of
 from hybrid_coordinator.training.failures import Failure
 from hybrid_coordinator.training.gguf_adapter import write_adapter
-from hybrid_coordinator.training.gguf_check import ProbeFailed, check_adapter
+from hybrid_coordinator.training.gguf_check import ProbeFailed, ProbeSlow, check_adapter
 from hybrid_coordinator.training.gguf_merged import write_merged
 from hybrid_coordinator.training.loading import is_gguf
 from hybrid_coordinator.training.room import Learner, Room
@@ -47,6 +47,10 @@ def check(room: Room, learner: Learner) -> dict[str, Any]:
         found = check_adapter(
             learner.model, base, room.folder / ADAPTER, _prompts(room, learner.tokenizer), threads=room.threads
         )
+    except ProbeSlow as error:
+        raise Failure(
+            f"the adapter could not be tried out: {error}; launch the run again", "time", final=False
+        ) from error
     except ProbeFailed as error:
         raise _unfit(str(error)) from error
     if found.complaint:

@@ -40,8 +40,8 @@ def translate(error: BaseException) -> Failure:
         return Failure(str(error), "base", final=True)
     if is_out_of_memory(error):
         return Failure(
-            f"memory ran out, with half the batch too ({said}); set a smaller `batch` or `length` in the recipe, "
-            "or free memory and launch the run again",
+            f"memory ran out, with half as much at a time too ({said}); set a smaller `batch` or `length` in the "
+            "recipe, or free memory and launch the run again",
             "memory",
             final=False,
         )

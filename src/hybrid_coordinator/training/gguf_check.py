@@ -80,6 +80,11 @@ class ProbeFailed(RuntimeError):
     """llama.cpp did not load the adapter, or crashed on it; the message has what it said."""
 
 
+class ProbeSlow(ProbeFailed):
+    """It gave no answer in time, which says nothing of the adapter: the machine may have been busy, or the run have
+    stood still for somebody who asked."""
+
+
 def check_adapter(
     peft_model: Any, base_path: Path, file: Path, prompts: Sequence[Sequence[int]], *, threads: int = 0
 ) -> AdapterCheck:
@@ -122,7 +127,7 @@ def probe(
             check=True,
         )
     except subprocess.TimeoutExpired as error:
-        raise ProbeFailed(f"llama.cpp did not answer within {WAIT_S:g} s with {file!r}") from error
+        raise ProbeSlow(f"llama.cpp did not answer within {WAIT_S:g} s with {file!r}") from error
     except subprocess.CalledProcessError as error:
         said = " ".join(error.stderr.decode(errors="replace").split())[-STDERR_TAIL:]
         raise ProbeFailed(f"llama.cpp does not take {file!r}; it said: {said or 'nothing'}") from error

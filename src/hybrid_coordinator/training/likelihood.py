@@ -83,7 +83,7 @@ def _batch_losses(model: Any, examples: Examples, batch: Sequence[int], pad: int
         logits = last_logits(model, tokens, real, longest - first)[:, :-1]
         told, wanted = logits.flatten(0, 1).float(), labels[:, first:].flatten()
         losses = cross_entropy(told, wanted, ignore_index=IGNORED, reduction="none")
-    sums = losses.view(len(batch), -1).double().sum(1).tolist()
+    sums = losses.view(len(batch), -1).cpu().double().sum(1).tolist()  # a Mac's card has no 64 bits
     return list(zip(sums, (labels != IGNORED).sum(1).tolist(), strict=True))
 
 

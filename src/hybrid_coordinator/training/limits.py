@@ -26,7 +26,7 @@ LEAST_WORK_BYTES = 1.2 * GB
 
 LEAST_TOKENS, MOST_TOKENS = 64, 4096
 SPARE_SHARE = 0.6
-"""So much of the memory that is free at the start is taken at most, where the recipe sets no bound."""
+"""So much of the memory that is free once the weights are loaded is taken at most, where the recipe sets no bound."""
 
 
 def die_with_parent(parent_pid: int) -> None:
@@ -42,6 +42,8 @@ def be_modest(threads: int) -> int:
     with suppress(OSError):
         os.nice(NICENESS)
     threads = threads or os.cpu_count() or 1
+    first_card = os.environ.get("CUDA_VISIBLE_DEVICES", "0").partition(",")[0]  # of several, transformers takes all
+    os.environ["CUDA_VISIBLE_DEVICES"] = first_card
     os.environ.update({"OMP_NUM_THREADS": str(threads), "TOKENIZERS_PARALLELISM": "false", **_ALONE})
     return threads
 
@@ -85,16 +87,20 @@ def bound_memory(memory_gb: float) -> None:
         resource.setrlimit(resource.RLIMIT_AS, (bound, resource.getrlimit(resource.RLIMIT_AS)[1]))
 
 
-def tokens_at_once(layers: int, width: int, inner_width: int, parameters: int, memory_gb: float) -> int:
-    """How many tokens of a batch may be on their way through the model together.
+def spare_memory(parameters: int, memory_gb: float) -> float:
+    """Bytes that work may take beside the weights, which are loaded: what is left of the bound, or a share of what is
+    free."""
+    return memory_gb * GB - parameters * 4 if memory_gb else free_memory() * SPARE_SHARE
+
+
+def tokens_at_once(layers: int, width: int, inner_width: int, spare: float) -> int:
+    """How many tokens of a batch may be on their way through the model together in so many bytes.
 
     Each layer keeps about 16 vectors of its width and 6 of its inner width a token for the way back, in 32 bits, and
     its adapters about a third as much again.
     """
     a_token = 4 * layers * (16 * width + 6 * inner_width) * 4 / 3
-    bound = memory_gb * GB or free_memory() * SPARE_SHARE
-    work = bound - parameters * 4 - LEAST_WORK_BYTES / 2
-    return int(max(LEAST_TOKENS, min(MOST_TOKENS, work / a_token)))
+    return int(max(LEAST_TOKENS, min(MOST_TOKENS, (spare - LEAST_WORK_BYTES / 2) / a_token)))
 
 
 def free_memory() -> int:

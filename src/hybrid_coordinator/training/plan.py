@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from itertools import cycle, islice
 
 ALIKE_TOKENS = 24
-"""Examples whose lengths differ by less are mixed freely; a batch of unlike ones would be mostly padding."""
+"""Examples whose lengths differ by less are mixed freely; those of unlike lengths are mostly put in another form, and
+share no beginning."""
 
-COMPARED_A_STEP, COMPARED_TOKENS = 1, 48
-"""With so many sequences, up to so many tokens of what is said in each, it is seen at each update how far the model has
-strayed, where the recipe says to. Which way an answer goes is settled in its first words; two or three sequences keep
-no more than one (docs/lab.md)."""
+COMPARED_TOKENS = 48
+"""Where the recipe says to stay close to the base, it is seen at each update how far the model has strayed on one
+sequence, up to so many tokens of what is said in it. Which way an answer goes is settled in its first words, and two or
+three sequences keep no more than one (docs/lab.md)."""
 
 Forms = tuple[int, ...]
 """One thing to learn: the numbers of the examples that put it, each in another form."""

@@ -11,8 +11,10 @@ from typing import Any
 
 import torch
 
+from hybrid_coordinator.training.failures import is_out_of_memory
 from hybrid_coordinator.training.logits import in_halves
 
+PROBED_TOKENS = 64
 PROBED_WITHIN = 0.1
 """Of what the logits are off where a sequence sees the others too: 16 bits alone put them off by about a hundredth."""
 
@@ -72,34 +74,40 @@ def grow_within(sequences: Sequence[Sequence[int]], most: int, *, shared: bool) 
 
 
 def tree_logits(model: Any, tree: PrefixTree, places: Sequence[int]) -> torch.Tensor:
-    """What the model would say next at these places: places, vocabulary."""
-    device = model.device
+    """What the model would say next at these places, of which some may be named again: places, vocabulary."""
+    device, wanted = model.device, sorted(set(places))
     alone = len(tree.paths) == 1
     logits: torch.Tensor = model(
         input_ids=torch.tensor([tree.tokens], device=device),
         position_ids=None if alone else torch.tensor([tree.depths()], device=device),
         attention_mask=None if alone else _mask(model, tree),
         use_cache=False,
-        logits_to_keep=torch.tensor(places, device=device),
-    ).logits
-    return logits[0, -len(places) :]
+        logits_to_keep=torch.tensor(wanted, device=device),
+    ).logits[0]
+    if len(logits) == len(tree):  # some tell of all places, whatever they are asked
+        return logits[list(places)]
+    at = {place: number for number, place in enumerate(wanted)}
+    return logits[[at[place] for place in places]]
 
 
 def reads_trees(model: Any, tokens: Sequence[int]) -> bool:
     """Whether the model gives a sequence in a tree the logits it has alone, tried on two that part in the middle of
     these tokens. Some ways of paying attention know nothing of such a mask."""
-    half = len(tokens) // 2
-    first, second = [*tokens], [*tokens[:half], *reversed(tokens[half:])]
+    first = list(tokens[:PROBED_TOKENS])
+    half = len(first) // 2
+    second = [*first[:half], *reversed(first[half:])]
     tree = grow([first, second])
-    path = tree.paths[1]
+    apart = tree.paths[1][half:]
     confused = PrefixTree(tree.tokens, tuple(range(-1, len(tree) - 1)), (tuple(range(len(tree))),))
     with torch.inference_mode(), in_halves(model):
-        alone = tree_logits(model, grow([second]), range(len(second)))
+        alone = tree_logits(model, grow([second]), range(half, len(second)))
         try:
-            together = tree_logits(model, tree, path)
-        except (RuntimeError, TypeError, ValueError):
+            together = tree_logits(model, tree, apart)
+        except (RuntimeError, TypeError, ValueError) as error:
+            if is_out_of_memory(error):
+                raise
             return False
-        off = tree_logits(model, confused, path)
+        off = tree_logits(model, confused, apart)
     return bool((together - alone).abs().mean() <= PROBED_WITHIN * (off - alone).abs().mean())
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from hybrid_coordinator.training.encoding import Message, forms_of, render
-from hybrid_coordinator.training.plan import COMPARED_A_STEP, COMPARED_TOKENS
+from hybrid_coordinator.training.plan import COMPARED_TOKENS
 from hybrid_coordinator.training.room import Learner, Room
 from hybrid_coordinator.training.writing import write_whole
 
@@ -28,9 +28,12 @@ MEASURED_TOKENS = 80
 
 TEXTS = 32
 LEAST_CHARACTERS = 100
-"""Of a text: what ends sooner says nothing."""
+"""Of a text that ends by itself: a shorter one says nothing."""
 
 LEAST_TEXTS = 16
+HALF_A_CHARACTER = "\ufffd"
+"""At the end of what was broken off between the bytes of one."""
+
 START_TOKENS = ("<|endoftext|>", "<|begin_of_text|>", "<s>", "<bos>")
 """Between documents, where weights are first trained: what a model says after it is not an answer to anybody."""
 
@@ -63,7 +66,8 @@ def replay(room: Room, learner: Learner) -> Replayed:
     asked += [forms_of(question)[at % 2] for at, question in enumerate(room.curriculum.regression)]
     file = room.folder / REPLAY
     counts = {"answers": len(replayed), "asked": len(asked), "texts": texts}
-    made = _read(file, {"base": room.order.base.sha256, "seed": room.recipe.seed, **counts})
+    lengths = [REPLAYED_TOKENS, MEASURED_TOKENS]
+    made = _read(file, {"base": room.order.base.sha256, "seed": room.recipe.seed, "lengths": lengths, **counts})
     if len(made) < len(asked) + texts:
         room.tracker.enter("replay", len(asked) + texts, len(made))
     for lines in _missing(room, learner, (asked[: len(replayed)], asked[len(replayed) :]), texts, len(made)):
@@ -77,7 +81,7 @@ def _wanted(room: Room) -> tuple[int, int]:
     """How many answers, and how many texts: no more than training will come to see."""
     recipe, rows = room.recipe, len(room.curriculum.train)
     updates = math.ceil(recipe.epochs * rows / recipe.batch)
-    compared = updates * COMPARED_A_STEP if recipe.stay_weight else 0
+    compared = updates if recipe.stay_weight else 0
     mixed_in = math.ceil(recipe.replay_share * rows * recipe.epochs)
     wants_texts = recipe.replay_share or recipe.stay_weight
     return max(mixed_in, compared), min(TEXTS, max(LEAST_TEXTS, updates)) if wants_texts else 0
@@ -110,7 +114,7 @@ def _answer(learner: Learner, asked: Sequence[list[Message]], most: int) -> list
 def _make_texts(learner: Learner, count: int) -> list[dict[str, Any]]:
     start = [_start_token(learner.tokenizer)] * count
     made = _generate(learner, start, REPLAYED_TOKENS, do_sample=True, temperature=1.0, top_k=0, top_p=1.0)
-    return [{"text": text} for text, _ in made]
+    return [{"text": text, "ended": ended} for text, ended in made]
 
 
 def _generate(learner: Learner, texts: Sequence[str], most: int, **choice: Any) -> list[tuple[str, bool]]:
@@ -125,7 +129,8 @@ def _generate(learner: Learner, texts: Sequence[str], most: int, **choice: Any) 
     made = whole[:, inputs.input_ids.shape[1] :].tolist()
     tokenizer.padding_side = "right"
     ends = set(_end_tokens(model))
-    return [(tokenizer.decode(one, skip_special_tokens=True).strip(), bool(ends.intersection(one))) for one in made]
+    said = [tokenizer.decode(one, skip_special_tokens=True).rstrip(HALF_A_CHARACTER).strip() for one in made]
+    return [(text, bool(ends.intersection(one))) for text, one in zip(said, made, strict=True)]
 
 
 def _end_tokens(model: Any) -> list[int]:
@@ -141,7 +146,7 @@ def _start_token(tokenizer: Any) -> str:
 def _sort(made: Sequence[dict[str, Any]], replayed: int, asked: int) -> Replayed:
     """So many lines are answers to be mixed in, and up to so many answers at all; texts follow."""
     answers = [Answered(line["asked"], line["answer"], line["ended"]) for line in made[:asked]]
-    texts = [line["text"] for line in made[asked:] if len(line["text"]) >= LEAST_CHARACTERS]
+    texts = [line["text"] for line in made[asked:] if len(line["text"]) >= (LEAST_CHARACTERS if line["ended"] else 1)]
     mixed_in = tuple(one for one in answers[:replayed] if one.answer)
     return Replayed(mixed_in, tuple(answers[replayed:]), tuple(texts))
 

@@ -14,7 +14,7 @@ from hybrid_coordinator.training.weights import Weights
 
 CHECKPOINTS = "checkpoints"
 
-LEAST_SPEAKERS, MOST_SPEAKERS, TOKENS_A_SPEAKER = 16, 64, 16
+MOST_SPEAKERS, TOKENS_A_SPEAKER = 64, 16
 
 TRAINING_SHARE = 0.9
 """Of the run's time, from its beginning. The rest is for making files of what was learned, and for measuring it."""
@@ -55,4 +55,4 @@ class Learner:
     def speakers(self) -> int:
         """How many answers are made side by side: a step takes a small model hardly longer for many than for one. What
         each keeps in mind of its few hundred tokens is less than what training on `TOKENS_A_SPEAKER` takes."""
-        return max(LEAST_SPEAKERS, min(MOST_SPEAKERS, self.most_tokens // TOKENS_A_SPEAKER))
+        return max(1, min(MOST_SPEAKERS, self.most_tokens // TOKENS_A_SPEAKER))

@@ -3,7 +3,7 @@
 import gc
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 
@@ -11,12 +11,14 @@ from hybrid_coordinator.training import lora, preferences
 from hybrid_coordinator.training.conversion import check, convert
 from hybrid_coordinator.training.devices import open_base
 from hybrid_coordinator.training.failures import is_out_of_memory
-from hybrid_coordinator.training.limits import tokens_at_once
+from hybrid_coordinator.training.limits import spare_memory, tokens_at_once
 from hybrid_coordinator.training.manifest import write_manifest
 from hybrid_coordinator.training.measuring import measure
 from hybrid_coordinator.training.replay import MEASURED_TOKENS, REPLAYED_TOKENS, TEXTS, Replayed, replay
 from hybrid_coordinator.training.room import Learner, Room
 from hybrid_coordinator.training.syllabus import Syllabus, make_syllabus
+
+T = TypeVar("T")
 
 CONVERT_WORK = 2_000.0
 """What making the files takes, in tokens forward through a small model; a guess, for the time left."""
@@ -41,10 +43,9 @@ def load(room: Room) -> Learner:
     model, tokenizer = open_base(Path(room.order.base.path), room.recipe.device, room.recipe.length)
     config = model.config.get_text_config()
     inner = getattr(config, "intermediate_size", 4 * config.hidden_size)
-    memory_gb = room.recipe.memory_gb
-    if room.recipe.device == "cuda":
-        memory_gb = torch.cuda.mem_get_info()[0] / 1e9
-    most = tokens_at_once(config.num_hidden_layers, config.hidden_size, inner, room.weights.parameters, memory_gb)
+    on_card = room.recipe.device == "cuda"
+    spare = torch.cuda.mem_get_info()[0] if on_card else spare_memory(room.weights.parameters, room.recipe.memory_gb)
+    most = tokens_at_once(config.num_hidden_layers, config.hidden_size, inner, spare)
     room.tracker.advance(1)
     return Learner(model, tokenizer, most)
 
@@ -62,11 +63,11 @@ def _train(room: Room, learner: Learner) -> dict[str, Any]:
     if outcome is not None:
         lora.reopen(learner, room.shelf.path / done)
         return outcome
-    replayed = replay(room, learner)
+    replayed, _ = with_half(learner, lambda: replay(room, learner))
     syllabus = make_syllabus(room, learner.tokenizer, replayed)
     _plan_training(room, learner, syllabus)
-    outcome, halved = with_half(learner, lambda: lora.learn(room, learner, syllabus))
-    return outcome | {"rows": len(room.curriculum.train), "batch_halved": halved, **_count(replayed)}
+    learned, halved = with_half(learner, lambda: lora.learn(room, learner, syllabus))
+    return learned | {"rows": len(room.curriculum.train), "batch_halved": halved, **_count(replayed)}
 
 
 def _prefer(room: Room, learner: Learner) -> dict[str, Any]:
@@ -74,11 +75,11 @@ def _prefer(room: Room, learner: Learner) -> dict[str, Any]:
     outcome = room.shelf.outcome(preferences.PREFERRED)
     if outcome is not None or not preferences.wants_preferences(room):
         return outcome or {}
-    outcome, halved = with_half(learner, lambda: preferences.prefer(room, learner))
-    return outcome | {"preference_batch_halved": halved}
+    preferred, halved = with_half(learner, lambda: preferences.prefer(room, learner))
+    return preferred | {"preference_batch_halved": halved}
 
 
-def with_half(learner: Learner, work: Callable[[], dict[str, Any]]) -> tuple[dict[str, Any], bool]:
+def with_half(learner: Learner, work: Callable[[], T]) -> tuple[T, bool]:
     """The work, and once more with half as many tokens at a time when memory runs out."""
     try:
         return work(), False

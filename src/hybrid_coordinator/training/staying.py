@@ -10,12 +10,13 @@ from trl import SFTTrainer
 
 from hybrid_coordinator.training.encoding import IGNORED
 from hybrid_coordinator.training.logits import in_halves
-from hybrid_coordinator.training.plan import COMPARED_A_STEP, Plan
-from hybrid_coordinator.training.prefix_tree import PrefixTree, grow_within, reads_trees, tree_logits
+from hybrid_coordinator.training.plan import Plan
+from hybrid_coordinator.training.prefix_tree import PrefixTree, grow, grow_within, reads_trees, tree_logits
 from hybrid_coordinator.training.straying import divergence
 
 COMPARED_AT_ONCE = 1 << 24
-"""Logits of the tuned model and of the base that are held beside each other, each of them several times over."""
+"""Logits of the tuned model and of the base that are held beside each other, each of them several times over: with a
+large vocabulary only the last places of a sequence are compared."""
 
 
 class StayingTrainer(SFTTrainer):
@@ -27,7 +28,7 @@ class StayingTrainer(SFTTrainer):
         self._most_tokens = most_tokens
         self._compared = compared
         self._stay_weight = stay_weight if compared else 0.0
-        self._shares = reads_trees(self.model, max(self.train_dataset["input_ids"], key=len))
+        self.shares_beginnings = reads_trees(self.model, max(self.train_dataset["input_ids"], key=len))
 
     def get_train_dataloader(self) -> DataLoader:
         return DataLoader(self.train_dataset, batch_sampler=list(self._plan.updates), collate_fn=self.data_collator)
@@ -39,9 +40,10 @@ class StayingTrainer(SFTTrainer):
         for loss in self._learn(model, inputs, num_items_in_batch):
             self.accelerator.backward(loss)
             total += loss.detach()
-        for loss in self._stay_close(model) if self._stay_weight else ():
-            self.accelerator.backward(loss)
-            total += loss.detach()
+        if self._stay_weight:
+            strayed = self._stay_weight * self._stray(model)
+            self.accelerator.backward(strayed)
+            total += strayed.detach()
         return total
 
     def compute_loss(
@@ -57,31 +59,24 @@ class StayingTrainer(SFTTrainer):
         rows = [ids[one].tolist() for ids, one in zip(inputs["input_ids"], real, strict=True)]
         labels = [label[one].tolist() for label, one in zip(inputs["labels"], real, strict=True)]
         counted = counted if counted is not None else (inputs["labels"] != IGNORED).sum()
-        for numbers, tree in grow_within(rows, self._most_tokens, shared=self._shares):
+        for numbers, tree in grow_within(rows, self._most_tokens, shared=self.shares_beginnings):
             places, wanted = _wanted(tree, [labels[number] for number in numbers])
             if places:
                 with in_halves(model):
                     told = tree_logits(model, tree, places)
                 yield cross_entropy(told.float(), torch.tensor(wanted, device=told.device), reduction="sum") / counted
 
-    def _stay_close(self, model: Any) -> Iterator[torch.Tensor]:
-        """The weighed divergence of the model from its base on the next few sequences, in nats a place (that of
-        Kullback and Leibler, from the base), in as many trees as their logits fit into memory."""
-        start = self.state.global_step * COMPARED_A_STEP
-        chosen = [self._compared[(start + at) % len(self._compared)] for at in range(COMPARED_A_STEP)]
+    def _stray(self, model: Any) -> torch.Tensor:
+        """The divergence of the model from its base on this update's sequence, in nats a place (that of Kullback and
+        Leibler, from the base)."""
+        tree = grow([self._compared[self.state.global_step % len(self._compared)]])
         most = COMPARED_AT_ONCE // int(model.config.get_text_config().vocab_size)
-        trees = [tree for _, tree in grow_within(chosen, min(most, self._most_tokens), shared=self._shares)]
-        share = self._stay_weight / sum(map(len, trees))
-        for tree in trees:
-            yield share * self._divergence(model, tree)
-
-    def _divergence(self, model: Any, tree: PrefixTree) -> torch.Tensor:
-        places = range(len(tree))
+        places = range(len(tree))[-most:]
         with in_halves(model):
             with torch.no_grad(), self.model.disable_adapter():
                 base = tree_logits(model, tree, places)
             own = tree_logits(model, tree, places)
-        return divergence(own, base)
+        return divergence(own, base) / len(places)
 
     def create_model_card(self, *args: Any, **kwargs: Any) -> None:
         """None: the manifest says all there is to say."""

@@ -10,7 +10,7 @@ from datasets import Dataset
 from hybrid_coordinator.training.data import Lesson
 from hybrid_coordinator.training.encoding import Examples
 from hybrid_coordinator.training.failures import Failure
-from hybrid_coordinator.training.plan import COMPARED_A_STEP, Forms, Plan, by_turns, make_plan
+from hybrid_coordinator.training.plan import Forms, Plan, by_turns, make_plan
 from hybrid_coordinator.training.replay import Replayed
 from hybrid_coordinator.training.room import Room
 
@@ -69,7 +69,7 @@ def make_syllabus(room: Room, tokenizer: Any, replayed: Replayed) -> Syllabus:
     watched = _apart(room, tokenizer, room.curriculum.watched)
     alike = room.curriculum.validation == room.curriculum.watched
     validation = watched if alike else _apart(room, tokenizer, room.curriculum.validation)
-    kept = by_turns({"answer": answers, "call": keep, "text": texts}, TURNS, len(plan.updates) * COMPARED_A_STEP)
+    kept = by_turns({"answer": answers, "call": keep, "text": texts}, TURNS, len(plan.updates))
     return Syllabus(examples, plan, kept, watched, validation)
 
 
