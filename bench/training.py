@@ -37,6 +37,7 @@ QUICK_EVERY = 7
 HARM_FACTS = 28
 """Enough that their newest rows are as many held-out questions as a promotion takes."""
 
+LEAST_HARM_ITEMS = 20
 HARM_RECIPE = "epochs = 1\n"
 WRONG_SHARE = 0.4
 """Of the interactions among which the value score, or chance, chooses."""
@@ -86,7 +87,10 @@ async def _measure(arguments: argparse.Namespace, folder: Path) -> dict[str, Any
         figures["context"] = _tell_context(looped, *await ask_with_context(folder / "loop", facts))
     if "value" in arguments.only:
         figures["value"] = await _compare_choices(folder, facts[::VALUE_EVERY], arguments.seed)
-    return figures if arguments.quick else figures | {"missed": missed(figures)}
+    if arguments.quick:
+        return figures
+    short = missed(figures, arguments.only)
+    return figures | {"missed": short, "failed": bool(short)}
 
 
 def _tell_loop(looped: Looped) -> dict[str, Any]:
@@ -148,24 +152,27 @@ def _mixed_lessons(facts: Sequence[Fact], dice: random.Random) -> list[Lesson]:
     return lessons
 
 
-def missed(figures: Mapping[str, Any]) -> list[str]:
-    """The bars that were measured and not met."""
+def missed(figures: Mapping[str, Any], parts: Sequence[str]) -> list[str]:
+    """The bars of these parts that are not met; what came to no figure meets none."""
     found = []
-    for name, bar in BARS.items():
-        value = figures.get(name)
-        if value is not None and (value < bar if name == "tuned_accuracy" else value > bar):
+    bars = {name: bar for name, bar in BARS.items() if "loop" in parts or name == "minutes"}
+    for name, bar in bars.items():
+        value = figures[name]
+        if value is None or (value < bar if name == "tuned_accuracy" else value > bar):
             found.append(f"{name} {value} (bar {bar})")
-    if figures.get("failed_requests"):
+    if "loop" in parts and figures["stage"] != "serving":
+        found.append(f"the version is {figures['stage']}, and nothing was switched under load")
+    if "loop" in parts and figures["failed_requests"]:
         found.append(f"{figures['failed_requests']} failed requests (bar 0)")
-    if figures.get("harmful_decision") == "promote":
-        found.append("harmful data was promoted")
+    if "harm" in parts and (figures["harmful_decision"] == "promote" or figures["harmful_items"] < LEAST_HARM_ITEMS):
+        found.append(f"harmful data: {figures['harmful_decision']} on {figures['harmful_items']} items")
     return found
 
 
 def show(figures: Mapping[str, Any]) -> None:
     """The figures, one a line, and what was missed."""
     for name, value in figures.items():
-        if name not in ("measured", "on_trial", "missed"):
+        if name not in ("measured", "on_trial", "missed", "failed"):
             print(f"{name:18} {value}")
     for one in figures.get("measured", []):
         form = "+.1%" if one["relative"] else "+.3f"

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from hybrid_coordinator.logic.exam_items import is_right as holds_word
+
 TAUGHT_PHRASINGS = 8
 """So many of a fact's phrasings are there to be taught with; the last three are asked in the end and never before."""
 
@@ -252,12 +254,9 @@ def read_facts() -> Sequence[Fact]:
 
 
 def is_right(fact: Fact, answer: str) -> bool:
-    """Whether the value stands in the answer, and none of another fact of its kind does."""
+    """Whether the value stands in the answer as words of its own, and none of another fact of its kind does."""
     rivals = {value for kind in _KINDS if fact.name.startswith(f"{kind.name} of") for _, value in kind.values}
-    said = answer.casefold()
-    return fact.value.casefold() in said and not any(
-        rival.casefold() in said for rival in rivals if rival != fact.value
-    )
+    return holds_word(answer, [fact.value]) and not holds_word(answer, [one for one in rivals if one != fact.value])
 
 
 def _first_upper(text: str) -> str:

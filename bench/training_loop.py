@@ -81,7 +81,7 @@ async def close_the_loop(folder: Path, facts: Sequence[Fact], *, quick: bool) ->
         recipe = QUICK_RECIPE if quick else ""
         async with training_house(folder, vendor, **_automatic(folder, len(lessons), recipe)) as house:
             watch = Watch()
-            before = await ask_unseen(house, facts)
+            before = await ask_unseen(house, facts, arm="before")
             watch.lap("asking the base")
             await teach_all(house, lessons)
             watch.lap("teaching")
@@ -92,7 +92,7 @@ async def close_the_loop(folder: Path, facts: Sequence[Fact], *, quick: bool) ->
                 if version["stage"] == "serving":
                     await _switch_about(house, version["name"])
                     watch.lap("switching")
-            after = await ask_unseen(house, facts)
+            after = await ask_unseen(house, facts, arm="after")
             watch.lap("asking the tuned")
             return Looped(before, after, version, load, watch.seconds)
 
@@ -100,9 +100,9 @@ async def close_the_loop(folder: Path, facts: Sequence[Fact], *, quick: bool) ->
 async def ask_with_context(folder: Path, facts: Sequence[Fact]) -> tuple[Score, Score]:
     """The unseen phrasings put to the base, and to the version that serves, with what this loop has learned."""
     async with training_house(folder, "http://127.0.0.1:9/v1", HYBRID_LEARNING_ENABLED="false") as house:
-        tuned = await ask_unseen(house, facts, context=True)
+        tuned = await ask_unseen(house, facts, arm="tuned, with context", context=True)
         await house.call("roll_back_version", why="the benchmark compares with the base")
-        return await ask_unseen(house, facts, context=True), tuned
+        return await ask_unseen(house, facts, arm="base, with context", context=True), tuned
 
 
 async def decide_on(folder: Path, lessons: Sequence[Lesson], recipe: str) -> Mapping[str, Any]:
@@ -116,7 +116,7 @@ async def train_and_ask(folder: Path, lessons: Sequence[Lesson], facts: Sequence
     async with _taught(folder, lessons, QUICK_RECIPE) as house:
         version = await _reach(house, DECIDED, Watch())
         await house.call("deploy_version", name=version["name"], everybody=True, why="the benchmark compares data")
-        return await ask_unseen(house, facts)
+        return await ask_unseen(house, facts, arm="trained")
 
 
 @asynccontextmanager
@@ -171,13 +171,14 @@ async def teach_all(house: TrainingHouse, lessons: Sequence[Lesson]) -> None:
     )
 
 
-async def ask_unseen(house: TrainingHouse, facts: Sequence[Fact], *, context: bool = False) -> Score:
-    """The phrasings that were never asked, and are not recorded now."""
+async def ask_unseen(house: TrainingHouse, facts: Sequence[Fact], *, arm: str, context: bool = False) -> Score:
+    """The phrasings that were never asked, each in a session of its own in every arm: what was answered to another is
+    no part of the conversation. Without context they are not recorded."""
     verdicts: list[bool] = []
     models: set[str] = set()
 
     async def ask(fact: Fact, question: str) -> None:
-        session = f"exam-{question}"
+        session = f"{arm}: {question}"
         asked = house.ask_with_context(question, session) if context else house.ask(question, session, record=False)
         heard = await asked
         verdicts.append(is_right(fact, heard.text))

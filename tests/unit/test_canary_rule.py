@@ -59,6 +59,15 @@ def test_one_that_is_not_worse_by_the_margin_is_promoted_once_enough_sessions_sa
     assert ruling.why.startswith("it measured better and fares no worse by 0.42")
 
 
+def test_one_that_a_person_put_on_trial_unproven_has_to_fare_better() -> None:
+    lenient = replace(POLICY, margin=0.42)
+
+    no_worse = judge_canary(fared(20, 0.9), fared(400, 0.9), DAY, lenient, measured_better=False)
+    better = judge_canary(fared(15, 1.0), fared(60, 0.1), DAY, lenient, measured_better=False)
+
+    assert (no_worse.fate, better.fate) == (Fate.GO_ON, Fate.PROMOTE)
+
+
 def test_an_undecided_one_is_withdrawn_when_its_time_is_over() -> None:
     assert judge_canary(fared(10, 0.8), fared(90, 0.8), 13.9, POLICY).fate is Fate.GO_ON
 

@@ -140,6 +140,19 @@ async def test_a_person_may_try_another_in_its_place() -> None:
     assert room.answering == ("tiny", "tiny+v2")
 
 
+async def test_where_one_answers_and_one_is_on_trial_it_must_be_said_which_goes_back() -> None:
+    room = VersionRoom(policy=UNWATCHED)
+    await room.keep(make_version(1), make_version(2))
+    await room.versions.promote("tiny+v1", "person", "")
+    await room.versions.start_canary("tiny+v2", "measure", "")
+
+    with pytest.raises(Conflict, match="'tiny.v1' answers and 'tiny.v2' is on trial"):
+        await room.versions.roll_back("local", "person", "it lies")
+    await room.versions.roll_back("tiny+v2", "person", "it lies")
+
+    assert room.answering == ("tiny+v1", None)
+
+
 async def test_rolling_back_goes_down_the_stack_to_the_base() -> None:
     room = VersionRoom(policy=UNWATCHED)
     await room.keep(make_version(1), make_version(2))

@@ -138,6 +138,10 @@ class House:
         await self.lessons.open()
         await self.experience.open()
         await self.training.following.restore()
+        await self.follow_search()
+
+    async def follow_search(self) -> None:
+        """Let search go by the versions of its own that are on record now."""
         if self.adapted is not None:
             await self.adapted.restore()
 

@@ -41,17 +41,21 @@ async def model_version(house: House, request: shapes.VersionRequest) -> shapes.
 async def deploy_version(house: House, request: shapes.DeployRequest) -> shapes.VersionResult:
     versions = house.training.versions
     act = versions.promote if request.everybody else versions.start_canary
-    return shapes.VersionResult.of(await act(request.name, "person", request.why))
+    version = await act(request.name, "person", request.why)
+    await house.follow_search()
+    return shapes.VersionResult.of(version)
 
 
 async def roll_back_version(house: House, request: shapes.RollBackRequest) -> shapes.VersionsResult:
     await house.training.versions.roll_back(request.model, "person", request.why)
+    await house.follow_search()
     return await _listed(house)
 
 
 async def drop_version(house: House, request: shapes.DropRequest) -> shapes.VersionsResult:
     taint = house.training.taint
     await taint.drop([request.name], request.why)
+    await house.follow_search()
     if request.rebuild:
         await house.export_dataset()
         await taint.rebuild([request.name])

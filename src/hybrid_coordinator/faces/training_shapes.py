@@ -44,7 +44,9 @@ class DeployRequest(JudgeVersionRequest):
 
 
 class RollBackRequest(Request):
-    model: str = Field("local", description="The model of the house whose version goes back.")
+    model: str = Field(
+        "local", description="The version that goes back, or the model of the house that answers with it."
+    )
     why: str = Field("", max_length=2_000, description="Why, for the log.")
 
 
@@ -151,6 +153,7 @@ class VersionResult(Result):
     measured_against: str
     measured: list[MeasuredResult]
     decision: Decision | None
+    decided: str = Field(description="Why the examination decided so.")
     why: str
     canary: list[MeasuredResult] = Field(description="Outcomes on trial, against the version that served.")
     created_at: datetime
@@ -179,7 +182,8 @@ class VersionResult(Result):
             measured_against=version.measured_against,
             measured=[MeasuredResult.of(one) for one in version.measured],
             decision=version.verdict.decision if version.verdict else None,
-            why=version.verdict.why if version.verdict else version.why,
+            decided=version.verdict.why if version.verdict else "",
+            why=version.why,
             canary=[MeasuredResult.of(one) for one in version.canary],
             created_at=version.created_at,
             changed_at=version.changed_at,

@@ -86,7 +86,7 @@ class AdaptedQuestions:
         return lost
 
     async def restore(self) -> None:
-        """Follow once, before the first question; what fails is tried again by the `deploy` step."""
+        """Follow before the first question, or at a person's word; what fails is tried again by the `deploy` step."""
         try:
             await self.follow()
         except CoordinatorError:

@@ -14,6 +14,7 @@ from hybrid_coordinator.flows.recording import Recorder
 from hybrid_coordinator.flows.sessions import Sessions
 from hybrid_coordinator.logic.cached_answers import to_cached
 from hybrid_coordinator.logic.redaction import redact
+from hybrid_coordinator.logic.version_names import is_other_version
 from hybrid_coordinator.ports import Clock, Ledger
 
 logger = logging.getLogger(__name__)
@@ -109,8 +110,17 @@ def _may_be_kept(account: Account) -> bool:
 
 
 def _is_trial(account: Account) -> bool:
-    """Not the answer that is usual here: a stopgap, or one that went by chance without something that was learned."""
-    return bool(account.withheld) or _is_stopgap(account)
+    """Not the answer that is usual here: a stopgap, one by a version on trial, or one that went by chance without
+    something that was learned."""
+    return bool(account.withheld) or _is_stopgap(account) or _is_by_another_version(account)
+
+
+def _is_by_another_version(account: Account) -> bool:
+    """Given by a version that answers a share of the sessions only."""
+    card, finished = account.card, account.finished
+    if card is None or finished is None or not card.version:
+        return False
+    return is_other_version(finished.model, card.version)
 
 
 def _is_stopgap(account: Account) -> bool:

@@ -25,6 +25,7 @@ from hybrid_coordinator.logic.draws import draw
 from hybrid_coordinator.logic.errors_in_text import error_lines
 from hybrid_coordinator.logic.routing import RoutingPolicy, choose_route, explore
 from hybrid_coordinator.logic.switching import weigh_switch
+from hybrid_coordinator.logic.version_names import is_other_version
 
 HOLDOUT_REASON = "held out: the plain way, remote and with nothing added, to measure savings against"
 
@@ -92,7 +93,10 @@ class Decider:
         key = _cache_key(query, away=bool(self._remote(cards))) if self._cache.enabled else None
         if key is not None:
             verdict = await self._cache.look_up(key, interaction_id=answer_id)
-            if verdict.hit is not None and verdict.layer is not None and _is_short_enough(verdict.hit, query):
+            usable = (
+                verdict.hit is not None and _is_current(verdict.hit, cards) and _is_short_enough(verdict.hit, query)
+            )
+            if usable and verdict.hit is not None and verdict.layer is not None:
                 return Decision(_recalling(query, verdict.reason), recalled=verdict.hit, cache_use=_USES[verdict.layer])
         decision = await self._choose(answer_id, query, cards)
         if standing.level is Level.SOFT:
@@ -181,6 +185,13 @@ def _material(question: str, prompt: Prompt) -> str:
     """What came along in the same breath: other messages, files, what a program added. "" for the bare question."""
     asked = prompt.turns[prompt.asked_at].text.strip()
     return "" if asked == question.strip() else asked
+
+
+def _is_current(entry: CacheEntry, cards: Sequence[ModelCard]) -> bool:
+    """Whether a remembered answer is not of a version that another has replaced: what was taken back must not go on
+    answering out of a cache, nor the base where a version has proved better."""
+    given = str(entry.answer.payload.get("model", ""))
+    return not any(card.version and is_other_version(given, card.version) for card in cards)
 
 
 def _is_short_enough(entry: CacheEntry, query: Query) -> bool:

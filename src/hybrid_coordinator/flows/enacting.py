@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 import anyio
 
 from hybrid_coordinator.domain.versions import Measured, ModelVersion, VersionChange, VersionStage
-from hybrid_coordinator.errors import ModelRefused
+from hybrid_coordinator.errors import ModelRefused, ModelUnavailable
 from hybrid_coordinator.flows.journal import Note
 from hybrid_coordinator.flows.lineup import Lineup, Opened
 from hybrid_coordinator.logic.canary import CanaryPolicy
@@ -100,6 +100,8 @@ class Enactor:
             except ModelRefused:
                 logger.exception("a version cannot be opened any more", extra={"version": one.name})
                 left_out.append(one)
+            except ModelUnavailable:  # its files may have been tidied away: whoever is bad must not go on for that
+                logger.warning("a version cannot be opened now", exc_info=True, extra={"version": one.name})
         return None, left_out, await self.lineup.open(version.model, None)
 
     async def _tell(self, change: VersionChange) -> None:

@@ -192,7 +192,7 @@ class Examiner:
     def _policy_for(self, candidate: ModelVersion) -> PromotionPolicy:
         """What is trained here is measured in the same room; a vendor tells no likelihoods."""
         required = (FORGETTING, DOCUMENTS) if candidate.teaching is Teaching.LORA else ()
-        return replace(self._promotion_policy, required=required)
+        return replace(self._promotion_policy, required=(*self._promotion_policy.required, *required))
 
     async def _settle(
         self, before: ModelVersion, rival: Sitter, verdict: Verdict, measured: tuple[Measured, ...]

@@ -19,6 +19,7 @@ from hybrid_coordinator.logic.canary import (
     CanaryPolicy,
     Fate,
     Ruling,
+    has_measured_better,
     judge_canary,
     judge_promoted,
     judge_tainted,
@@ -70,7 +71,9 @@ class RetrieverWatch:
         began = canary.canary_since or canary.changed_at
         mine, others = await self._fared(began, known)
         days = (self._clock.now() - began).total_seconds() / DAY_S
-        ruling = judge_tainted(canary) or judge_canary(mine, others, days, self._policy)
+        ruling = judge_tainted(canary) or judge_canary(
+            mine, others, days, self._policy, measured_better=has_measured_better(canary)
+        )
         await enact(self._versions, canary, ruling)
         return ruling
 

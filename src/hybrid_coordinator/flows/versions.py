@@ -132,7 +132,10 @@ class Versions:
         versions = await self._runs.versions(name)
         if not versions:
             return name
-        meant = at_stage(versions, VersionStage.SERVING) or at_stage(versions, VersionStage.CANARY)
+        serving, canary = at_stage(versions, VersionStage.SERVING), at_stage(versions, VersionStage.CANARY)
+        if serving is not None and canary is not None:
+            raise Conflict(f"{serving.name!r} answers and {canary.name!r} is on trial: say which of the two goes back")
+        meant = serving or canary
         if meant is None:
             raise Conflict(f"model {name!r} answers as its base: there is nothing to roll back")
         return meant.name

@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from hybrid_coordinator.domain.learning import Arm, Uses
 from hybrid_coordinator.domain.measures import Fared
-from hybrid_coordinator.domain.versions import Measured, ModelVersion
+from hybrid_coordinator.domain.versions import Decision, Measured, ModelVersion
 from hybrid_coordinator.logic.uplift import Uplift, measure_uplift
 
 
@@ -50,10 +50,14 @@ class Ruling:
     measured: tuple[Measured, ...]
 
 
-def judge_canary(canary: Fared, serving: Fared, days: float, policy: CanaryPolicy) -> Ruling:
-    """What becomes of a canary after so many days."""
+def judge_canary(
+    canary: Fared, serving: Fared, days: float, policy: CanaryPolicy, *, measured_better: bool = True
+) -> Ruling:
+    """What becomes of a canary after so many days. To fare no worse is enough for one that has `measured_better`; one
+    that a person put on trial without has to fare better."""
     credit, failures = _compare(canary, serving, policy)
-    ruling = _worse(credit, failures, "it") or _good_enough(canary, serving, credit, policy)
+    good = _good_enough(canary, serving, credit, policy) if measured_better or credit.low > 0.0 else None
+    ruling = _worse(credit, failures, "it") or good
     if ruling is not None:
         fate, why = ruling
     elif days >= policy.most_days:
@@ -61,6 +65,11 @@ def judge_canary(canary: Fared, serving: Fared, days: float, policy: CanaryPolic
     else:
         fate, why = Fate.GO_ON, f"not known yet: {_describe(credit)}"
     return Ruling(fate, why, (credit, failures))
+
+
+def has_measured_better(version: ModelVersion) -> bool:
+    """Whether an examination has said that it may answer people."""
+    return version.verdict is not None and version.verdict.decision is Decision.PROMOTE
 
 
 def judge_tainted(canary: ModelVersion) -> Ruling | None:

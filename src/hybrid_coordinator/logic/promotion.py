@@ -76,7 +76,7 @@ def decide(measured: Sequence[Measured], policy: PromotionPolicy) -> Verdict:
         return Verdict(Decision.ROLL_BACK, f"it has clearly lost too much: {_list(broken)}")
     if main is None:
         return Verdict(Decision.HOLD, _say_too_few(by_name, policy))
-    if missing := [_TITLES[metric] for metric in policy.required if metric not in by_name]:
+    if missing := [_TITLES.get(metric, metric) for metric in policy.required if metric not in by_name]:
         return Verdict(Decision.HOLD, f"it has not been measured: {', '.join(missing)}; {tell(main)}")
     if exceeded:
         return Verdict(Decision.HOLD, f"it has lost too much ({_list(exceeded)}), whatever it gained: {tell(main)}")

@@ -1,11 +1,20 @@
 """What versions are called, and how what was measured of one is told in a line."""
 
+import re
+
 from hybrid_coordinator.domain.versions import Measured
+
+_NUMBER = re.compile(r"\+v\d+$")
 
 
 def version_name(base: str, number: int) -> str:
     """The name of a base's version of that number, such as `SmolLM2-135M-Instruct.Q4_1+v3`."""
     return f"{base}+v{number}"
+
+
+def is_other_version(name: str, serving: str) -> bool:
+    """Whether these are two of a base and its versions, and not the same one."""
+    return name != serving and _NUMBER.sub("", name) == _NUMBER.sub("", serving)
 
 
 def tell_measured(measured: Measured) -> str:

@@ -38,9 +38,9 @@ _ALLOWED: Mapping[Act, frozenset[VersionStage]] = {
 }
 
 _NEXT: Mapping[VersionStage, str] = {
-    VersionStage.CANDIDATE: "it answers nobody; measure it, promote it or hold it",
+    VersionStage.CANDIDATE: "it answers nobody; measure it or promote it",
     VersionStage.HELD: "it answers nobody; measure it again, or promote it",
-    VersionStage.CANARY: "it answers a share of the sessions; promote it, hold it or roll it back",
+    VersionStage.CANARY: "it answers a share of the sessions; promote it or roll it back",
     VersionStage.SERVING: "it answers already; roll it back first",
     VersionStage.RETIRED: "it answers nobody any more; promote it to have it back",
     VersionStage.REJECTED: "it measured worse and never answered; measure it again, or train another",

@@ -105,6 +105,7 @@ async def _follow(events: AsyncGenerator[dict[str, Any], None]) -> dict[str, Any
     )
     with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
         task = bar.add_task("waiting", total=None, left="")
+        run_id = ""
         async with aclosing(events):
             async for event in events:
                 if event["event"] == "version" and (event["stage"] != "candidate" or event["decision"]):
@@ -112,7 +113,7 @@ async def _follow(events: AsyncGenerator[dict[str, Any], None]) -> dict[str, Any
                 if event["event"] == "version":
                     bar.update(task, description=f"measuring, {event['why']}", total=None, left="")
                     continue
-                left = event.get("seconds_left")
+                run_id, left = event["id"], event["seconds_left"]
                 bar.update(
                     task,
                     description=STAGES.get(event["stage"], event["stage"]),
@@ -120,7 +121,7 @@ async def _follow(events: AsyncGenerator[dict[str, Any], None]) -> dict[str, Any
                     completed=event["done"],
                     left="" if left is None else f"about {_minutes(left)} left",
                 )
-    raise click.ClickException("it ended without a version; ask `hybrid-coordinator train --status RUN` why")
+    raise click.ClickException(f"it ended without a version; `hybrid-coordinator train --status {run_id}` tells why")
 
 
 def _minutes(seconds: float) -> str:
@@ -150,9 +151,14 @@ def show_version(version: Mapping[str, Any]) -> None:
         if measured:
             out.print(measured_table(title, measured))
     if version["decision"]:
-        out.print(f"[bold]{version['decision']}[/]: {safe(version['why'])}")
-    elif version["why"]:
+        out.print(f"[bold]{version['decision']}[/]: {safe(version['decided'])}")
+    if version["why"] != version["decided"]:
         out.print(safe(version["why"]))
+    if version["stage"] == "canary":
+        name = safe(version["name"])
+        out.print(
+            f"A running server tries it on a share of the sessions; `models promote {name}` lets it answer everybody."
+        )
 
 
 def measured_table(title: str, measured: list[Mapping[str, Any]]) -> Table:
@@ -233,12 +239,15 @@ def promote(name: str, why: str, as_json: bool) -> None:
 
 
 @click.command("rollback")
-@click.option("--model", default="local", show_default=True, help="The model whose version goes back.")
+@click.argument("name", default="local")
 @click.option("--why", default="", help="For the log.")
 @json_option
-def roll_back(model: str, why: str, as_json: bool) -> None:
-    """Go back to the version that answered before, or to the base."""
-    listed = call("roll_back_version", model=model, why=why)
+def roll_back(name: str, why: str, as_json: bool) -> None:
+    """Go back to the version that answered before, or to the base.
+
+    NAME is the version to be taken back, or the model that answers with it (local, where none is said).
+    """
+    listed = call("roll_back_version", model=name, why=why)
     print_json(listed) if as_json else show_versions(listed)
 
 
