@@ -202,6 +202,23 @@ async def test_one_that_cannot_be_asked_does_not_hold_up_the_next() -> None:
     assert (await room.runs.version(V1.name)).stage is VersionStage.CANDIDATE
 
 
+async def test_what_has_passed_is_not_brought_to_its_model_while_somebody_waits() -> None:
+    room, waiting = ExamRoom(School(EVERYBODY)), ExitStack()
+
+    async def somebody_asks() -> None:
+        waiting.enter_context(room.traffic.answering())
+
+    room.meanwhile = somebody_asks
+    await room.enrol(V1)
+
+    with waiting:
+        await room.work_through()
+        meanwhile = list(room.promoted)
+    await room.work_through()
+
+    assert (meanwhile, room.promoted) == ([], [V1.name])
+
+
 async def test_what_its_model_does_not_take_after_all_is_rejected_with_its_figures() -> None:
     room = ExamRoom(School(EVERYBODY), refused="the adapter is for another base")
     await room.enrol(V1)

@@ -219,7 +219,9 @@ class Examiner:
         return Worked(1, more=True, counts={verdict.decision.value: 1}, detail=f"{after.name}: {verdict.why}")
 
     async def _hand_over(self, passed: ModelVersion, rival: Sitter) -> Worked | None:
-        """Promote; None while another version is being tried out."""
+        """Promote; None while another version is being tried out, or somebody waits: a server may be started for it."""
+        if self._sittings.somebody_waits:
+            return None
         try:
             await self._promote(passed)
         except Conflict as error:

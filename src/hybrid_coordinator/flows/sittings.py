@@ -45,6 +45,11 @@ class Sittings:
         self._broken_off: Counter[str] = Counter()
         self._seated: tuple[str, Model] | None = None
 
+    @property
+    def somebody_waits(self) -> bool:
+        """Whether a person waits for an answer now."""
+        return self._traffic.busy
+
     def broken_off(self, name: str) -> int:
         """How often somebody's engine failed in the middle of a sitting, since this process began."""
         return self._broken_off[name]
@@ -59,7 +64,7 @@ class Sittings:
         What was answered is kept, whatever happens. Raises ModelRefused for a version that can never be opened, and
         ModelUnavailable when it cannot be now, or broke off.
         """
-        if self._traffic.busy:  # an engine that starts takes the machine from whoever waits
+        if self.somebody_waits:  # an engine that starts takes the machine from whoever waits
             return 0
         model = PoliteModel(await self._seat(sitter), self._traffic)
         batch = _Batch(model, iter(items[: self._policy.batch]))
