@@ -15,6 +15,7 @@ from bench.gateway_product import COMMAND, plain_environment
 ANSWER_TOKENS = 40
 PATIENCE_S = 120.0
 LOOKED_BACK = 5
+TAUGHT = "local"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,13 +85,11 @@ class TrainingHouse:
 
     async def versions(self) -> Sequence[Mapping[str, Any]]:
         """Every version of the local model, the newest first; what the retriever learned meanwhile is none of them."""
-        return [one for one in (await self.call("model_versions"))["versions"] if one["teaching"] == "lora"]
+        return [one for one in (await self.call("model_versions"))["versions"] if one["model"] == TAUGHT]
 
     async def runs(self) -> Sequence[Mapping[str, Any]]:
         """The last trainings of the local model, the newest first."""
-        return [
-            one for one in (await self.call("training_runs", limit=LOOKED_BACK))["runs"] if one["teaching"] == "lora"
-        ]
+        return [one for one in (await self.call("training_runs", limit=LOOKED_BACK))["runs"] if one["model"] == TAUGHT]
 
 
 @asynccontextmanager

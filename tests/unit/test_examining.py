@@ -206,6 +206,7 @@ async def test_what_has_passed_is_not_brought_to_its_model_while_somebody_waits(
     room, waiting = ExamRoom(School(EVERYBODY)), ExitStack()
 
     async def somebody_asks() -> None:
+        room.meanwhile = None
         waiting.enter_context(room.traffic.answering())
 
     room.meanwhile = somebody_asks

@@ -8,7 +8,7 @@ import pytest
 
 from hybrid_coordinator.faces.cli.training import _follow
 
-RUN = {"event": "run", "stage": "train", "done": 1, "total": 2, "seconds_left": 9.0}
+RUN = {"event": "run", "id": "run-1", "stage": "train", "done": 1, "total": 2, "seconds_left": 9.0}
 MEASURED = {"event": "version", "name": "v1", "stage": "candidate", "decision": None, "why": "73 questions left"}
 
 
@@ -25,5 +25,5 @@ async def test_a_version_that_is_still_measured_is_not_the_end(end: dict[str, An
 
 
 async def test_an_end_without_a_decision_is_an_error() -> None:
-    with pytest.raises(click.ClickException, match="ended without a version"):
+    with pytest.raises(click.ClickException, match="train --status run-1"):
         await _follow(telling(RUN, MEASURED))

@@ -36,10 +36,12 @@ async def test_what_a_version_on_trial_said_is_said_to_nobody_else() -> None:
     await home.try_out(pupil("home+v1"), "home+v1", 1.0)
 
     tried = await answer(house, replace(QUESTION, session_id="monday"))
+    kept = await house.cache.entries()
+    await home.end_trial()
     other = await answer(house, QUESTION)
 
-    assert (tried.model_used, other.model_used) == ("home+v1", "home")
-    assert other.cache is CacheUse.NONE
+    assert (tried.model_used, kept) == ("home+v1", [])
+    assert (other.model_used, other.cache) == ("home", CacheUse.NONE)
 
 
 def test_versions_of_a_base_are_told_from_strangers() -> None:
