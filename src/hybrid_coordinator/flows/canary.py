@@ -10,15 +10,7 @@ from hybrid_coordinator.domain.measures import Fared
 from hybrid_coordinator.domain.versions import ModelVersion, VersionStage
 from hybrid_coordinator.flows.versioned_model import VersionedModel
 from hybrid_coordinator.flows.versions import Versions
-from hybrid_coordinator.logic.canary import (
-    CanaryPolicy,
-    Fate,
-    Ruling,
-    has_measured_better,
-    judge_canary,
-    judge_promoted,
-    judge_tainted,
-)
+from hybrid_coordinator.logic.canary import CanaryPolicy, Fate, Ruling, judge_promoted, judge_trial
 from hybrid_coordinator.logic.version_stages import at_stage, is_watched, predecessors
 from hybrid_coordinator.ports import Clock, Ledger
 
@@ -83,9 +75,7 @@ class CanaryWatch:
         since = max(began, serving.serving_since) if serving and serving.serving_since else began
         mine, others = await self._fared(model, canary.name, _name(serving, canary), since)
         days = (self._clock.now() - began).total_seconds() / DAY_S
-        ruling = judge_tainted(canary) or judge_canary(
-            mine, others, days, self._policy, measured_better=has_measured_better(canary)
-        )
+        ruling = judge_trial(canary, mine, others, days, self._policy)
         await enact(self._versions, canary, ruling)
         return ruling
 

@@ -19,10 +19,8 @@ from hybrid_coordinator.logic.canary import (
     CanaryPolicy,
     Fate,
     Ruling,
-    has_measured_better,
-    judge_canary,
     judge_promoted,
-    judge_tainted,
+    judge_trial,
 )
 from hybrid_coordinator.logic.version_stages import Arms, arms
 from hybrid_coordinator.ports import Clock
@@ -71,9 +69,7 @@ class RetrieverWatch:
         began = canary.canary_since or canary.changed_at
         mine, others = await self._fared(began, known)
         days = (self._clock.now() - began).total_seconds() / DAY_S
-        ruling = judge_tainted(canary) or judge_canary(
-            mine, others, days, self._policy, measured_better=has_measured_better(canary)
-        )
+        ruling = judge_trial(canary, mine, others, days, self._policy)
         await enact(self._versions, canary, ruling)
         return ruling
 

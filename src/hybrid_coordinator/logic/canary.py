@@ -67,6 +67,12 @@ def judge_canary(
     return Ruling(fate, why, (credit, failures))
 
 
+def judge_trial(canary: ModelVersion, mine: Fared, others: Fared, days: float, policy: CanaryPolicy) -> Ruling:
+    """What becomes of this version on trial: what it was trained on comes first, then how it fares."""
+    better = has_measured_better(canary)
+    return judge_tainted(canary) or judge_canary(mine, others, days, policy, measured_better=better)
+
+
 def has_measured_better(version: ModelVersion) -> bool:
     """Whether an examination has said that it may answer people."""
     return version.verdict is not None and version.verdict.decision is Decision.PROMOTE
