@@ -4,7 +4,8 @@ A server with the packaged SmolLM2-135M answers through its gateway, with contex
 invented platform are asked of a stand-in vendor and judged; then nothing is done by hand: the pipeline exports, trains,
 converts, measures, tries the version out on half of the sessions, and promotes it. Phrasings that were never asked
 before are put to the model before and after. A second house learns from harmful data, which must end in hold or
-rollback. `--only loop context` asks with retrieval too, `--only value` compares the value score with chance.
+rollback. `--facts test` takes a set on which no recipe was chosen. `--only loop context` asks with retrieval too,
+`--only value` compares the value score with chance.
 """
 
 import argparse
@@ -17,7 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from bench.metrics import wilson
-from bench.training_facts import Fact, read_facts
+from bench.training_facts import Fact, facts_of
+from bench.training_facts_dev import DEV_KINDS
+from bench.training_facts_test import TEST_KINDS
 from bench.training_harm import harmful_lessons
 from bench.training_loop import (
     QUICK_RECIPE,
@@ -31,6 +34,7 @@ from bench.training_loop import (
 )
 
 PARTS = ("loop", "harm", "context", "value")
+FACT_SETS = {"dev": DEV_KINDS, "test": TEST_KINDS}
 QUICK_EVERY = 7
 """One fact of so many is taught in the quick version."""
 
@@ -54,6 +58,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--quick", action="store_true", help="Six facts, five epochs, few general questions: some minutes, no bars."
     )
     parser.add_argument("--only", nargs="+", choices=PARTS, default=["loop", "harm"], help="Which parts.")
+    parser.add_argument(
+        "--facts", choices=FACT_SETS, default="dev", help="Recipes are compared on dev; test is for what is reported."
+    )
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--keep", type=Path, help="Keep everything in this folder.")
 
@@ -65,8 +72,8 @@ async def measure(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 async def _measure(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
-    facts = read_facts()[::QUICK_EVERY] if arguments.quick else read_facts()
-    figures: dict[str, Any] = {"quick": arguments.quick, "facts": len(facts)}
+    facts = facts_of(FACT_SETS[arguments.facts])[:: QUICK_EVERY if arguments.quick else 1]
+    figures: dict[str, Any] = {"quick": arguments.quick, "set": arguments.facts, "facts": len(facts)}
     started = time.perf_counter()
     looped = None
     if "loop" in arguments.only:
