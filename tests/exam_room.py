@@ -69,12 +69,14 @@ def knows_nothing(asked: str) -> str:
 class Pupil:
     """The `Model` port: answers by what it is asked; `asked` holds that. What `trouble` returns is raised instead."""
 
-    def __init__(self, name: str, answer: Answer, trouble: Callable[[str], Exception | None]) -> None:
+    def __init__(self, name: str, answer: Answer, trouble: Callable[[str], Exception | None], signs: str = "") -> None:
+        """`signs` is the name under which it answers, where that is another's."""
         self.card = ModelCard(name, Location.LOCAL)
         self.asked: list[str] = []
         self.closed = False
         self._answer = answer
         self._trouble = trouble
+        self._signs = signs or name
 
     async def stream(self, prompt: Prompt) -> AsyncGenerator[Spoken, None]:
         asked = prompt.turns[-1].text
@@ -82,7 +84,7 @@ class Pupil:
         if (trouble := self._trouble(asked)) is not None:
             raise trouble
         yield Delta(self._answer(asked))
-        yield Finished(self.card.name, Usage())
+        yield Finished(self._signs, Usage())
 
     async def check(self) -> None:
         """It is always there."""
@@ -93,12 +95,14 @@ class Pupil:
 
 @dataclass
 class School:
-    """The `ModelHost` port over pupils: what each version (None: the base) answers, and why it cannot be opened."""
+    """The `ModelHost` port over pupils: what each version (None: the base) answers, and why it cannot be opened.
+    While there is an `impostor`, versions answer under that name."""
 
     answers: Mapping[str | None, Answer]
     refusals: dict[str | None, CoordinatorError] = field(default_factory=dict)
     trouble: Callable[[str], Exception | None] = lambda _asked: None
     pupils: list[Pupil] = field(default_factory=list)
+    impostor: str = ""
 
     def teach(self, name: str, answer: Answer) -> None:
         """Have a version answer in another way, once it is opened again."""
@@ -112,7 +116,7 @@ class School:
         if name in self.refusals:
             raise self.refusals[name]
         trouble = self.trouble if version and version.stage is VersionStage.CANDIDATE else lambda _asked: None
-        self.pupils.append(Pupil(name or BASE_NAME, self.answers[name], trouble))
+        self.pupils.append(Pupil(name or BASE_NAME, self.answers[name], trouble, (name and self.impostor) or ""))
         return self.pupils[-1]
 
     async def settle(self, version: ModelVersion | None, artefact: Path | None) -> None:

@@ -1,8 +1,10 @@
 """What is written as GGUF, in real llama.cpp with the packaged weights: it says what transformers says."""
 
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -12,12 +14,17 @@ from gguf import GGUFReader, GGUFWriter
 from numpy.typing import NDArray
 from peft import LoraConfig, get_peft_model
 
+from hybrid_coordinator.training import gguf_check
 from hybrid_coordinator.training.base_hash import base_sha256
+from hybrid_coordinator.training.conversion import check
 from hybrid_coordinator.training.encoding import encode, forms_of
+from hybrid_coordinator.training.failures import Failure
 from hybrid_coordinator.training.gguf_adapter import finish, write_adapter
 from hybrid_coordinator.training.gguf_check import HEAD, ProbeFailed, check_adapter, probe
 from hybrid_coordinator.training.gguf_merged import write_merged
 from hybrid_coordinator.training.loading import load_base
+from hybrid_coordinator.training.progress import Tracker
+from hybrid_coordinator.training.room import Learner
 from hybrid_coordinator.wire.gguf_metadata import BASE_SHA256, read_metadata
 from servers import smollm2
 
@@ -106,6 +113,22 @@ def test_a_file_that_is_cut_short_is_reported_with_what_llama_cpp_said(bench: Be
 
     with pytest.raises(ProbeFailed, match=r"it said: .*lora"):
         check_adapter(bench.model, bench.base, tmp_path / "cut.gguf", bench.prompts[:1])
+
+
+def test_an_answer_that_takes_too_long_says_nothing_of_the_file_and_the_run_is_launched_again(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gguf_check, "WAIT_S", 0.01)
+    base = SimpleNamespace(path=str(bench.base))
+    lessons = SimpleNamespace(train=[], validation=[], replay=[])
+    room: Any = SimpleNamespace(
+        order=SimpleNamespace(base=base), folder=tmp_path, curriculum=lessons, threads=1, tracker=Tracker(tmp_path)
+    )
+
+    with closing(room.tracker), pytest.raises(Failure, match="could not be tried out") as failure:
+        check(room, Learner(bench.model, None, most_tokens=1))
+
+    assert not failure.value.final
 
 
 def test_the_merged_model_says_without_an_adapter_what_was_trained(bench: Bench, tmp_path: Path) -> None:

@@ -274,6 +274,22 @@ class TestLlamaServerHost(HostPromises):
         assert answer.finished.model == version.name
         assert told.read_text().split() == [str(adapter), version.name, base.name]
 
+    async def test_a_deploy_hook_is_told_of_the_adapters_that_answer_now_so_that_it_evicts_none(
+        self, server: Access, adapter: Path, base: BaseWeights, tmp_path: Path
+    ) -> None:
+        told = tmp_path / "told"
+        hook = DeployHook(f"sh -c 'echo $HYBRID_ADAPTERS >> {told}'")
+        other = write_adapter(tmp_path / "other.gguf", base.sha256, seed=2)
+        host = server_host(server, hook, restart_s=0.5)
+
+        async with opened(host, version_of(adapter, base, 1), adapter), opened(host):
+            with pytest.raises(ModelUnavailable, match="has not loaded"):
+                await host.open(version_of(other, base, 2), other)
+        with pytest.raises(ModelUnavailable, match="has not loaded"):
+            await host.open(version_of(other, base, 2), other)
+
+        assert told.read_text().split() == [os.pathsep.join([str(adapter), str(other)]), str(other)]
+
     async def test_no_hook_runs_while_somebody_waits_for_an_answer(
         self, bare_server: Access, adapter: Path, base: BaseWeights, tmp_path: Path
     ) -> None:

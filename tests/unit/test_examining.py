@@ -269,6 +269,20 @@ async def test_a_version_that_breaks_off_again_and_again_is_rejected() -> None:
     assert "it died" in after.why
 
 
+async def test_what_another_answers_in_a_versions_place_is_no_answer_of_that_version() -> None:
+    room = ExamRoom(School(EVERYBODY, impostor=BASE_NAME))
+    await room.enrol(V1)
+
+    with pytest.raises(ModelUnavailable, match="answered in place of"):
+        await room.work_through()
+    kept = await room.runs.answers(V1.name)
+    room.school.impostor = ""
+    await room.work_through()
+
+    assert kept == {}
+    assert room.promoted == [V1.name]
+
+
 async def test_a_question_that_a_version_will_not_take_counts_as_not_answered() -> None:
     room = ExamRoom(School(EVERYBODY, trouble=lambda asked: ModelRefused("too long") if "s7 " in asked else None))
     await room.enrol(V1)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from hybrid_coordinator.app import open_house
@@ -15,9 +16,11 @@ from hybrid_coordinator.backends.ledger.records import Records
 from hybrid_coordinator.daemon import Stepped
 from hybrid_coordinator.domain.interaction import AgentType, Interaction, Outcome, OutcomeKind, ValueScore
 from hybrid_coordinator.domain.knowledge import Collection, Draft
-from hybrid_coordinator.domain.training import Run
-from hybrid_coordinator.domain.versions import ModelVersion, VersionStage
+from hybrid_coordinator.domain.training import Run, Teaching
+from hybrid_coordinator.domain.versions import ModelVersion, VersionChange, VersionStage
 from hybrid_coordinator.errors import StorageFull
+from hybrid_coordinator.faces.training_operations import deploy_version, drop_version, roll_back_version
+from hybrid_coordinator.faces.training_shapes import DeployRequest, DropRequest, RollBackRequest
 from hybrid_coordinator.flows.adapted_questions import RETRIEVER, AdaptedQuestions, goes_on_trial
 from hybrid_coordinator.flows.augment import Augmenter
 from hybrid_coordinator.flows.enacting import Enactor
@@ -30,6 +33,7 @@ from hybrid_coordinator.flows.taint import Taint
 from hybrid_coordinator.flows.versions import Versions
 from hybrid_coordinator.logic.canary import CanaryPolicy
 from hybrid_coordinator.logic.grounding import GroundingPolicy
+from hybrid_coordinator.logic.retriever_adapter import fingerprint
 from hybrid_coordinator.logic.retriever_gate import RetrieverPolicy
 from hybrid_coordinator.ports import Annals, Keepsake, Knowledge, Ledger, Runs
 from hybrid_coordinator.settings import load_settings
@@ -363,3 +367,38 @@ async def test_the_house_learns_to_search_only_where_that_is_wanted(tmp_path: Pa
 
     assert (house.adapted is not None) is wanted
     assert not [step.state.error for step in steps if step.state.error]
+
+
+async def test_search_follows_at_once_what_a_person_decides_on_its_versions(tmp_path: Path) -> None:
+    settings = load_settings({"HYBRID_DATA_DIR": str(tmp_path), "HYBRID_RETRIEVER_TRAINING": "true"})
+    adapter = np.full((384, 384), 0.01, dtype=np.float32)
+    asked = [1.0] + [0.0] * 383
+
+    async with open_house(settings) as house:
+        assert house.adapted is not None
+        base, now = house.adapted.base, house.clock.now()
+        version = ModelVersion(
+            "search+v1",
+            1,
+            RETRIEVER,
+            Teaching.RETRIEVER,
+            VersionStage.CANDIDATE,
+            "run-1",
+            base,
+            now,
+            now,
+            "adapter.npz",
+            fingerprint(adapter),
+        )
+        await house.adapted.keep(version.name, adapter)
+        await house.training.runs.apply([VersionChange(None, version, "register", "train")], now)
+        ways = [house.adapted.adapt(asked)]
+        await deploy_version(house, DeployRequest(name=version.name, everybody=True, why=""))
+        ways.append(house.adapted.adapt(asked))
+        await roll_back_version(house, RollBackRequest(model=RETRIEVER, why=""))
+        ways.append(house.adapted.adapt(asked))
+        await deploy_version(house, DeployRequest(name=version.name, everybody=True, why=""))
+        await drop_version(house, DropRequest(name=version.name, why="", rebuild=False))
+        ways.append(house.adapted.adapt(asked))
+
+    assert [way is asked for way in ways] == [True, False, True, True]

@@ -67,7 +67,8 @@ class Sittings:
         if self.somebody_waits:  # an engine that starts takes the machine from whoever waits
             return 0
         model = PoliteModel(await self._seat(sitter), self._traffic)
-        batch = _Batch(model, iter(items[: self._policy.batch]))
+        name = sitter.version.name if sitter.version else ""
+        batch = _Batch(model, name, iter(items[: self._policy.batch]))
         ends = self._clock.monotonic() + self._policy.batch_s
         try:
             async with anyio.create_task_group() as group:
@@ -102,8 +103,10 @@ class Sittings:
 class _Batch:
     """Items that are asked by several at once, until one of them fails or has to give way."""
 
-    def __init__(self, model: Model, items: Iterator[ExamItem]) -> None:
+    def __init__(self, model: Model, name: str, items: Iterator[ExamItem]) -> None:
+        """Only answers by a version of this `name` count, where there is one: its server may have lost it."""
         self._model = model
+        self._name = name
         self._items = items
         self._over = False
         self.answers: list[ExamAnswer] = []
@@ -113,7 +116,7 @@ class _Batch:
         """One after the other; an answer that is under way when it is over counts, unless the engine has failed."""
         while not self._over and (item := next(self._items, None)) is not None:
             try:
-                self.answers.append(await _answer(self._model, item))
+                self.answers.append(await _answer(self._model, self._name, item))
             except ModelUnavailable as error:
                 self._over = True
                 if str(error) != GAVE_WAY:
@@ -122,13 +125,18 @@ class _Batch:
             self._over = self._over or is_over()
 
 
-async def _answer(model: Model, item: ExamItem) -> ExamAnswer:
-    """A question that the model will not take is one that it does not answer."""
+async def _answer(model: Model, name: str, item: ExamItem) -> ExamAnswer:
+    """A question that the model will not take is one that it does not answer. Raises ModelUnavailable when another
+    than the version of this name answered."""
     try:
         async with aclosing(model.stream(item.prompt)) as pieces:
             completion = fold([piece async for piece in pieces])
     except ModelRefused as error:
         return ExamAnswer(item.id, f"refused: {error}", score(item, Completion("", Finished("", Usage()))))
+    if name and completion.finished.model != name:
+        raise ModelUnavailable(
+            f"{completion.finished.model!r} answered in place of {name!r}: its server has lost it, or was started anew"
+        )
     return ExamAnswer(item.id, _written(completion), score(item, completion))
 
 

@@ -11,8 +11,8 @@ from trl import SFTTrainer
 from hybrid_coordinator.training.encoding import IGNORED
 from hybrid_coordinator.training.logits import in_halves
 from hybrid_coordinator.training.plan import Plan
-from hybrid_coordinator.training.prefix_tree import PrefixTree, grow, grow_within, reads_trees, tree_logits
-from hybrid_coordinator.training.straying import divergence
+from hybrid_coordinator.training.prefix_tree import PrefixTree, grow_within, reads_trees, tree_logits
+from hybrid_coordinator.training.straying import strayed
 
 COMPARED_AT_ONCE = 1 << 24
 """Logits of the tuned model and of the base that are held beside each other, each of them several times over: with a
@@ -41,9 +41,10 @@ class StayingTrainer(SFTTrainer):
             self.accelerator.backward(loss)
             total += loss.detach()
         if self._stay_weight:
-            strayed = self._stay_weight * self._stray(model)
-            self.accelerator.backward(strayed)
-            total += strayed.detach()
+            sequence = self._compared[self.state.global_step % len(self._compared)]
+            far = self._stay_weight * strayed(self.model, sequence, COMPARED_AT_ONCE)
+            self.accelerator.backward(far)
+            total += far.detach()
         return total
 
     def compute_loss(
@@ -65,18 +66,6 @@ class StayingTrainer(SFTTrainer):
                 with in_halves(model):
                     told = tree_logits(model, tree, places)
                 yield cross_entropy(told.float(), torch.tensor(wanted, device=told.device), reduction="sum") / counted
-
-    def _stray(self, model: Any) -> torch.Tensor:
-        """The divergence of the model from its base on this update's sequence, in nats a place (that of Kullback and
-        Leibler, from the base)."""
-        tree = grow([self._compared[self.state.global_step % len(self._compared)]])
-        most = COMPARED_AT_ONCE // int(model.config.get_text_config().vocab_size)
-        places = range(len(tree))[-most:]
-        with in_halves(model):
-            with torch.no_grad(), self.model.disable_adapter():
-                base = tree_logits(model, tree, places)
-            own = tree_logits(model, tree, places)
-        return divergence(own, base) / len(places)
 
     def create_model_card(self, *args: Any, **kwargs: Any) -> None:
         """None: the manifest says all there is to say."""

@@ -1,8 +1,12 @@
 """How far the tuned model has strayed from its base."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
+
+from hybrid_coordinator.training.logits import in_halves
+from hybrid_coordinator.training.prefix_tree import grow, tree_logits
 
 
 class Divergence(torch.autograd.Function):
@@ -32,3 +36,16 @@ def divergence(own: torch.Tensor, base: torch.Tensor) -> torch.Tensor:
     """As `Divergence` says."""
     strayed: torch.Tensor = Divergence.apply(own, base)
     return strayed
+
+
+def strayed(model: Any, sequence: Sequence[int], most_logits: int) -> torch.Tensor:
+    """The divergence of a model of peft from its base on a sequence, in nats a place: a mean over its last places, of
+    which each has as many logits as the vocabulary has words."""
+    tree = grow([sequence])
+    most = max(1, most_logits // int(model.config.get_text_config().vocab_size))
+    places = range(len(tree))[-most:]
+    with in_halves(model):
+        with torch.no_grad(), model.disable_adapter():
+            base = tree_logits(model, tree, places)
+        own = tree_logits(model, tree, places)
+    return divergence(own, base) / len(places)

@@ -5,6 +5,7 @@ import shlex
 import signal
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
 
@@ -19,7 +20,8 @@ OUTPUT_TAIL = 600
 
 
 class DeployHook:
-    """Runs it with HYBRID_ADAPTER (the path of the adapter), HYBRID_VERSION and HYBRID_BASE (names) in its environment.
+    """Runs it with HYBRID_ADAPTER (the path of the adapter), HYBRID_VERSION and HYBRID_BASE (names) in its environment,
+    and with HYBRID_ADAPTERS: every adapter that the server must have afterwards, as PATH lists folders.
 
     It may leave a server behind; when it takes too long, everything that it started is ended.
     """
@@ -36,9 +38,18 @@ class DeployHook:
             raise SettingError("the deploy hook is empty: set a command, or none")
         self._timeout_s = timeout_s
 
-    async def run(self, version: ModelVersion, adapter: Path, base: BaseWeights) -> str:
-        """The end of what it said. Raises ModelUnavailable with that when it fails or takes too long."""
-        told = [f"HYBRID_ADAPTER={adapter}", f"HYBRID_VERSION={version.name}", f"HYBRID_BASE={base.name}"]
+    async def run(self, version: ModelVersion, adapter: Path, base: BaseWeights, kept: Sequence[str] = ()) -> str:
+        """The end of what it said. `kept` are the paths, as the server knows them, of adapters that answer now.
+
+        Raises ModelUnavailable with what it said when it fails or takes too long.
+        """
+        adapters = os.pathsep.join([*kept, str(adapter)])
+        told = [
+            f"HYBRID_ADAPTER={adapter}",
+            f"HYBRID_ADAPTERS={adapters}",
+            f"HYBRID_VERSION={version.name}",
+            f"HYBRID_BASE={base.name}",
+        ]
         with tempfile.TemporaryFile() as output:  # a pipe would stay open for as long as what it leaves behind
             process = await anyio.open_process(
                 ["env", *told, *self._words],

@@ -49,6 +49,7 @@ class LlamaServerHost:
         self._hook = hook
         self._restart_s = restart_s
         self._fingerprints = fingerprints or Fingerprints()
+        self._opened: list[LoraModel] = []
 
     async def base(self) -> BaseWeights:
         async with self._reach() as api:
@@ -79,6 +80,7 @@ class LlamaServerHost:
         except BaseException:
             await model.aclose()
             raise
+        self._opened = [*self._in_use(), model]
         return model
 
     async def settle(self, version: ModelVersion | None, artefact: Path | None) -> None:
@@ -106,9 +108,13 @@ class LlamaServerHost:
         adapter = await check_adapter(version, artefact, base, self._fingerprints)
         found = await self._find(version, adapter)
         if found is None and self._hook is not None and bring:
-            said = await self._hook.run(version, adapter, base)
+            kept = sorted({model.path for model in self._in_use() if model.path})
+            said = await self._hook.run(version, adapter, base, kept)
             found = await self._await(version, adapter, said)
         return found or await self._refuse(version, adapter)
+
+    def _in_use(self) -> list[LoraModel]:
+        return [model for model in self._opened if not model.closed]
 
     async def _find(self, version: ModelVersion, adapter: Path) -> LoadedAdapter | None:
         async with self._reach() as api:
