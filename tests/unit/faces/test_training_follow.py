@@ -27,3 +27,16 @@ async def test_a_version_that_is_still_measured_is_not_the_end(end: dict[str, An
 async def test_an_end_without_a_decision_is_an_error() -> None:
     with pytest.raises(click.ClickException, match="train --status run-1"):
         await _follow(telling(RUN, MEASURED))
+
+
+async def test_a_log_gets_a_line_as_each_stage_begins(capsys: pytest.CaptureFixture[str]) -> None:
+    loading = RUN | {"stage": "load", "seconds_left": None}
+    left = [MEASURED | {"why": f"{number} questions left"} for number in (73, 72)]
+
+    await _follow(telling(loading, loading, RUN, RUN | {"done": 2}, *left, MEASURED | {"decision": "hold"}))
+
+    assert capsys.readouterr().err.splitlines() == [
+        "loading the base",
+        "training, about 9 s left",
+        "measuring, 73 questions left",
+    ]

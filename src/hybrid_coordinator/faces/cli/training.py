@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import click
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
@@ -97,31 +97,51 @@ def deploy(name: str, everybody: bool, why: str, as_json: bool) -> None:
 
 
 async def _follow(events: AsyncGenerator[dict[str, Any], None]) -> dict[str, Any]:
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TaskProgressColumn(),
-        TextColumn("[dim]{task.fields[left]}"),
-    )
-    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
-        task = bar.add_task("waiting", total=None, left="")
+    with _Course() as course:
         run_id = ""
         async with aclosing(events):
             async for event in events:
                 if event["event"] == "version" and (event["stage"] != "candidate" or event["decision"]):
                     return {name: value for name, value in event.items() if name != "event"}
                 if event["event"] == "version":
-                    bar.update(task, description=f"measuring, {event['why']}", total=None, left="")
+                    course.show(STAGES["measuring"], f"measuring, {event['why']}")
                     continue
                 run_id, left = event["id"], event["seconds_left"]
-                bar.update(
-                    task,
-                    description=STAGES.get(event["stage"], event["stage"]),
-                    total=event["total"] or None,
-                    completed=event["done"],
-                    left="" if left is None else f"about {_minutes(left)} left",
-                )
+                stage = STAGES.get(event["stage"], event["stage"])
+                course.show(stage, stage, event["done"], event["total"] or None, left)
     raise click.ClickException(f"it ended without a version; `hybrid-coordinator train --status {run_id}` tells why")
+
+
+class _Course:
+    """How far it is: a bar on a terminal, and else, for a log, a line as each stage begins."""
+
+    def __init__(self) -> None:
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TaskProgressColumn(),
+            TextColumn("[dim]{task.fields[left]}"),
+        )
+        self._bar = Progress(*columns, console=err, transient=True, disable=not err.is_terminal)
+        self._task = self._bar.add_task("waiting", total=None, left="")
+        self._stage = ""
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def show(
+        self, stage: str, words: str, done: int = 0, total: int | None = None, seconds_left: float | None = None
+    ) -> None:
+        """`words` may say more than the `stage`, and change with every event."""
+        left = "" if seconds_left is None else f"about {_minutes(seconds_left)} left"
+        self._bar.update(self._task, description=words, total=total, completed=done, left=left)
+        if stage != self._stage and not err.is_terminal:
+            err.print(f"{words}, {left}" if left else words)
+        self._stage = stage
 
 
 def _minutes(seconds: float) -> str:
