@@ -14,7 +14,9 @@ LONGEST_S = 1_500.0
 
 async def test_facts_go_in_as_interactions_and_a_measured_version_comes_out(tmp_path: Path) -> None:
     figures = tmp_path / "figures.json"
-    command = [sys.executable, "-m", "bench", "training", "--quick", "--only", "loop", "--json", str(figures)]
+    house = tmp_path / "house"
+    parts = ["--quick", "--only", "loop", "--keep", str(house), "--json", str(figures)]
+    command = [sys.executable, "-m", "bench", "training", *parts]
 
     with anyio.fail_after(LONGEST_S):
         done = await anyio.run_process(command, env=plain_environment(), check=False)
@@ -29,3 +31,7 @@ async def test_facts_go_in_as_interactions_and_a_measured_version_comes_out(tmp_
     assert told["answered_by"].endswith("+v1")
     assert {name.partition("+")[2] for name in told["answered_on_trial"]} == {"", "v1"}
     assert told["failed_requests"] == 0
+    [manifest] = (house / "loop" / "runs").glob("*/manifest.json")
+    made = json.loads(manifest.read_bytes())
+    assert 0.85 < made["checks"]["gguf"]["reproduced"] < 1.15
+    assert made["metrics"]["document_nll_before"] > 0

