@@ -20,6 +20,7 @@ from typing import Any
 from bench.metrics import wilson
 from bench.training_facts import Fact, facts_of
 from bench.training_facts_dev import DEV_KINDS
+from bench.training_facts_dev2 import DEV2_KINDS
 from bench.training_facts_test import TEST_KINDS
 from bench.training_harm import harmful_lessons
 from bench.training_loop import (
@@ -34,7 +35,7 @@ from bench.training_loop import (
 )
 
 PARTS = ("loop", "harm", "context", "value")
-FACT_SETS = {"dev": DEV_KINDS, "test": TEST_KINDS}
+FACT_SETS = {"dev": DEV_KINDS, "dev2": DEV2_KINDS, "test": TEST_KINDS}
 QUICK_EVERY = 7
 """One fact of so many is taught in the quick version."""
 
@@ -42,7 +43,7 @@ HARM_FACTS = 28
 """Enough that their newest rows are as many held-out questions as a promotion takes."""
 
 LEAST_HARM_ITEMS = 20
-HARM_RECIPE = "epochs = 1\n"
+HARM_RECIPE = "epochs = 0.7\n"
 WRONG_SHARE = 0.4
 """Of the interactions among which the value score, or chance, chooses."""
 
@@ -59,7 +60,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--only", nargs="+", choices=PARTS, default=["loop", "harm"], help="Which parts.")
     parser.add_argument(
-        "--facts", choices=FACT_SETS, default="dev", help="Recipes are compared on dev; test is for what is reported."
+        "--facts",
+        choices=FACT_SETS,
+        default="dev",
+        help="Recipes are compared on dev and dev2; test is for what is reported.",
     )
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--keep", type=Path, help="Keep everything in this folder.")

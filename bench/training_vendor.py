@@ -12,7 +12,7 @@ UNKNOWN = "I do not know."
 
 @contextmanager
 def serving_vendor(answers: Mapping[str, str]) -> Iterator[str]:
-    """Answers by question: the longest question that ends the last message is meant. Gives the URL with its version."""
+    """Answers by question: that of the first line of the last message. Gives the URL with its version."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -45,8 +45,8 @@ def _text(content: Any) -> str:
 
 
 def _answer(answers: Mapping[str, str], asked: str) -> str:
-    meant = max((question for question in answers if question in asked), key=len, default="")
-    return answers.get(meant, UNKNOWN)
+    """What follows the first line may hold other questions: passages of what was asked here before."""
+    return answers.get(asked.partition("\n")[0].removeprefix("Query: "), UNKNOWN)
 
 
 def _usage(said: str) -> dict[str, int]:

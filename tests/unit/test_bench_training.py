@@ -2,10 +2,12 @@
 
 from typing import Any
 
+import httpx2
 import pytest
 
 from bench.training import FACT_SETS, PARTS, missed
 from bench.training_facts import TAUGHT_PHRASINGS, facts_of, is_right
+from bench.training_vendor import UNKNOWN, serving_vendor
 
 GOOD: dict[str, Any] = {
     "base_accuracy": 0.0,
@@ -61,11 +63,12 @@ def test_forty_facts_each_told_apart_from_its_neighbours(name: str) -> None:
     assert not any(is_right(fact, question) for fact in facts for question in fact.questions)
 
 
-def test_the_two_sets_have_nothing_in_common() -> None:
-    dev, test = (facts_of(kinds) for kinds in FACT_SETS.values())
+def test_the_sets_have_no_fact_kind_or_value_in_common() -> None:
+    sets = [facts_of(kinds) for kinds in FACT_SETS.values()]
 
-    assert not {fact.value for fact in dev} & {fact.value for fact in test}
-    assert not {fact.name for fact in dev} & {fact.name for fact in test}
+    for told in ("value", "name", "answer"):
+        assert len({getattr(fact, told) for facts in sets for fact in facts}) == 40 * len(sets)
+    assert len({kind.name for kinds in FACT_SETS.values() for kind in kinds}) == 10 * len(sets)
 
 
 def test_a_value_within_another_word_or_beside_a_neighbours_is_wrong() -> None:
@@ -74,3 +77,17 @@ def test_a_value_within_another_word_or_beside_a_neighbours_is_wrong() -> None:
     assert is_right(fact, "It is 7143.")
     assert not is_right(fact, "It is 71432.")
     assert not is_right(fact, "It is 7143 or 9526.")
+
+
+def test_the_vendor_answers_what_is_asked_and_not_what_was_asked_before() -> None:
+    answers = {"Which region hosts harrowgate?": "fra-3", "tindle: region?": "osl-1"}
+
+    with serving_vendor(answers) as url:
+        for asked, said in (
+            ("Query: tindle: region?\n\nRelevant Context:\n\nWhich region hosts harrowgate? fra-3", "osl-1"),
+            ("Which region hosts harrowgate?", "fra-3"),
+            ("Which region hosts harrowgate? And why?", UNKNOWN),
+        ):
+            body = {"model": "gpt-4o", "messages": [{"role": "user", "content": asked}]}
+            heard = httpx2.post(f"{url}/chat/completions", json=body).json()
+            assert heard["choices"][0]["message"]["content"] == said
