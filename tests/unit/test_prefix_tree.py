@@ -10,7 +10,7 @@ from torch.nn.functional import kl_div
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from hybrid_coordinator.training.prefix_tree import PrefixTree, grow, grow_within, reads_trees, tree_logits
-from hybrid_coordinator.training.straying import divergence, strayed
+from hybrid_coordinator.training.straying import base_logits, divergence
 
 SEQUENCES = ([5, 6, 7, 8], [5, 6, 9], [5, 6, 7, 8, 10], [11, 6, 7], [5, 6, 9])
 NEAR = 1e-4
@@ -180,24 +180,20 @@ def test_divergence_and_its_gradient_are_those_of_torch(dtype: torch.dtype) -> N
 
 
 @pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning")
-def test_a_fresh_adapter_has_not_strayed_and_one_that_has_learned_has_by_what_torch_says() -> None:
+def test_the_base_is_heard_beneath_an_adapter_and_a_model_that_has_learned_strays_from_it() -> None:
     config = LoraConfig(r=2, target_modules=["q_proj", "v_proj"], task_type="CAUSAL_LM")
-    model, sequence, vocabulary = get_peft_model(tiny_llama(), config).eval(), [5, 6, 7, 8], 64
-    assert strayed(model, sequence, 1 << 20).abs() < NEAR
+    model, sequence = get_peft_model(tiny_llama(), config).eval(), [5, 6, 7, 8]
+    tree = grow([sequence])
+    before = base_logits(model, sequence, 4)
+    assert divergence(tree_logits(model, tree, range(4)), before).abs() < NEAR
     for name, weights in model.named_parameters():
         if "lora_B" in name:
             torch.nn.init.normal_(weights, std=3.0)
 
-    everywhere, last = strayed(model, sequence, 1 << 20), strayed(model, sequence, 2 * vocabulary)
-    everywhere.backward()
+    divergence(tree_logits(model, tree, range(4)), base_logits(model, sequence, 4)).backward()
 
-    with torch.no_grad():
-        own = model(input_ids=torch.tensor([sequence])).logits[0].log_softmax(-1)
-        with model.disable_adapter():
-            base = model(input_ids=torch.tensor([sequence])).logits[0].log_softmax(-1)
-    wanted = kl_div(own, base, log_target=True, reduction="none").sum(-1)
-    torch.testing.assert_close(everywhere, wanted.mean(), atol=NEAR, rtol=1e-3)
-    torch.testing.assert_close(last, wanted[-2:].mean(), atol=NEAR, rtol=1e-3)
-    assert wanted.mean() > 100 * NEAR
+    torch.testing.assert_close(base_logits(model, sequence, 4), before, atol=NEAR, rtol=NEAR)
+    torch.testing.assert_close(base_logits(model, sequence, 2), before[-2:], atol=NEAR, rtol=NEAR)
+    assert divergence(tree_logits(model, tree, range(4)), before) > 100 * NEAR
     moved = {name.split(".")[-3] for name, weights in model.named_parameters() if weights.grad is not None}
     assert moved == {"lora_A", "lora_B"}

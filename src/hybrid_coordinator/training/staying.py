@@ -12,7 +12,7 @@ from hybrid_coordinator.training.encoding import IGNORED
 from hybrid_coordinator.training.logits import in_halves
 from hybrid_coordinator.training.plan import Plan
 from hybrid_coordinator.training.prefix_tree import PrefixTree, grow_within, reads_trees, tree_logits
-from hybrid_coordinator.training.straying import strayed
+from hybrid_coordinator.training.straying import base_logits, divergence
 
 COMPARED_AT_ONCE = 1 << 24
 """Logits of the tuned model and of the base that are held beside each other, each of them several times over: with a
@@ -28,23 +28,21 @@ class StayingTrainer(SFTTrainer):
         self._most_tokens = most_tokens
         self._compared = compared
         self._stay_weight = stay_weight if compared else 0.0
+        self._most_compared = max(1, COMPARED_AT_ONCE // int(self.model.config.get_text_config().vocab_size))
         self.shares_beginnings = reads_trees(self.model, max(self.train_dataset["input_ids"], key=len))
 
     def get_train_dataloader(self) -> DataLoader:
         return DataLoader(self.train_dataset, batch_sampler=list(self._plan.updates), collate_fn=self.data_collator)
 
     def training_step(self, model: Any, inputs: Any, num_items_in_batch: Any = None) -> torch.Tensor:
-        """The loss is a mean over all answer tokens of the batch, however many trees it takes."""
+        """The loss is a mean over all answer tokens of the batch, however many trees it takes, and how far the model
+        has strayed from its base on one sequence, in nats a place."""
         model.train()
+        kept = self._compared[self.state.global_step % len(self._compared)] if self._stay_weight else None
         total = torch.zeros((), device=model.device)
-        for loss in self._learn(model, inputs, num_items_in_batch):
+        for loss in self._learn(model, inputs, num_items_in_batch, kept):
             self.accelerator.backward(loss)
             total += loss.detach()
-        if self._stay_weight:
-            sequence = self._compared[self.state.global_step % len(self._compared)]
-            far = self._stay_weight * strayed(self.model, sequence, COMPARED_AT_ONCE)
-            self.accelerator.backward(far)
-            total += far.detach()
         return total
 
     def compute_loss(
@@ -54,18 +52,29 @@ class StayingTrainer(SFTTrainer):
         loss = sum(self._learn(model, inputs, num_items_in_batch), torch.zeros((), device=model.device))
         return (loss, {}) if return_outputs else loss
 
-    def _learn(self, model: Any, inputs: Any, counted: Any) -> Iterator[torch.Tensor]:
-        """The loss on a padded batch, tree by tree: their sum is the mean over what is to be learned."""
+    def _learn(
+        self, model: Any, inputs: Any, counted: Any, kept: Sequence[int] | None = None
+    ) -> Iterator[torch.Tensor]:
+        """The loss on a padded batch, tree by tree: their sum is the mean over what is to be learned. What is `kept` is
+        a sequence to stay close to the base on, and goes through the model with the last of them."""
         real = inputs["attention_mask"].bool()
         rows = [ids[one].tolist() for ids, one in zip(inputs["input_ids"], real, strict=True)]
         labels = [label[one].tolist() for label, one in zip(inputs["labels"], real, strict=True)]
         counted = counted if counted is not None else (inputs["labels"] != IGNORED).sum()
-        for numbers, tree in grow_within(rows, self._most_tokens, shared=self.shares_beginnings):
-            places, wanted = _wanted(tree, [labels[number] for number in numbers])
-            if places:
-                with in_halves(model):
-                    told = tree_logits(model, tree, places)
-                yield cross_entropy(told.float(), torch.tensor(wanted, device=told.device), reduction="sum") / counted
+        sequences = rows if kept is None else [*rows, list(kept)]
+        for numbers, tree in grow_within(sequences, self._most_tokens, shared=self.shares_beginnings):
+            places, wanted = _wanted(tree, [labels[number] for number in numbers if number < len(rows)])
+            compared = tree.paths[-1][-self._most_compared :] if numbers[-1] == len(rows) else ()
+            if not places and not compared:
+                continue
+            base = base_logits(self.model, kept, len(compared)) if kept is not None and compared else None
+            with in_halves(model):
+                told = tree_logits(model, tree, [*places, *compared])
+            aim = torch.tensor(wanted, device=told.device)
+            loss = cross_entropy(told[: len(places)].float(), aim, reduction="sum") / counted
+            if base is not None:
+                loss = loss + self._stay_weight * divergence(told[len(places) :], base) / len(compared)
+            yield loss
 
     def create_model_card(self, *args: Any, **kwargs: Any) -> None:
         """None: the manifest says all there is to say."""
@@ -75,7 +84,7 @@ def _wanted(tree: PrefixTree, labels: Sequence[Sequence[int]]) -> tuple[list[int
     """What is to be learned, row by row: the place before each such token, and the token."""
     found = [
         (path[at - 1], label)
-        for path, row in zip(tree.paths, labels, strict=True)
+        for path, row in zip(tree.paths, labels, strict=False)
         for at, label in enumerate(row)
         if label != IGNORED
     ]

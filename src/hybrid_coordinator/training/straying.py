@@ -38,14 +38,8 @@ def divergence(own: torch.Tensor, base: torch.Tensor) -> torch.Tensor:
     return strayed
 
 
-def strayed(model: Any, sequence: Sequence[int], most_logits: int) -> torch.Tensor:
-    """The divergence of a model of peft from its base on a sequence, in nats a place: a mean over its last places, of
-    which each has as many logits as the vocabulary has words."""
+def base_logits(model: Any, sequence: Sequence[int], count: int) -> torch.Tensor:
+    """What the base of a model of peft would say next at the last `count` places of a sequence: places × vocabulary."""
     tree = grow([sequence])
-    most = max(1, most_logits // int(model.config.get_text_config().vocab_size))
-    places = range(len(tree))[-most:]
-    with in_halves(model):
-        with torch.no_grad(), model.disable_adapter():
-            base = tree_logits(model, tree, places)
-        own = tree_logits(model, tree, places)
-    return divergence(own, base) / len(places)
+    with torch.no_grad(), model.disable_adapter(), in_halves(model):
+        return tree_logits(model, tree, range(len(tree))[-count:])
