@@ -21,7 +21,7 @@ from hybrid_coordinator.logic.format_checks import FormatCheck
 from hybrid_coordinator.logic.likelihoods import Likelihood
 from hybrid_coordinator.logic.promotion import PromotionPolicy
 from hybrid_coordinator.logic.regression_set import GeneralQuestion, RegressionSet
-from hybrid_coordinator.ports import Embedder, Material, Model, ModelHost, Runs
+from hybrid_coordinator.ports import Embedder, Material, Model, ModelHost, Pause, Runs
 from hybrid_coordinator.testing import ManualClock, MemoryRuns, MemoryWorkshop
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -111,7 +111,7 @@ class School:
     async def base(self) -> BaseWeights:
         return BASE
 
-    async def open(self, version: ModelVersion | None, artefact: Path | None, *, at_once: bool = False) -> Model:
+    async def open(self, version: ModelVersion | None, artefact: Path | None, *, pause: Pause | None = None) -> Model:
         name = version.name if version else None
         if name in self.refusals:
             raise self.refusals[name]

@@ -23,7 +23,7 @@ from hybrid_coordinator.flows.tutoring import Course, Tutor
 from hybrid_coordinator.logic.dataset_splits import SPLITS
 from hybrid_coordinator.logic.finetune_policy import FinetunePolicy
 from hybrid_coordinator.logic.held_out import HeldOutPolicy
-from hybrid_coordinator.ports import Agenda, Clock, Ledger, Model, Runs, Trainer, Workshop
+from hybrid_coordinator.ports import Agenda, Clock, Ledger, Model, Pause, Runs, Trainer, Workshop
 from hybrid_coordinator.testing import (
     InstantTrainer,
     ManualClock,
@@ -46,18 +46,19 @@ class FixedHost:
 
     def __init__(self, base: BaseWeights = BASE) -> None:
         self.weights = base
+        self.dropped: list[str] = []
 
     async def base(self) -> BaseWeights:
         return self.weights
 
-    async def open(self, version: ModelVersion | None, artefact: Path | None, *, at_once: bool = False) -> Model:
+    async def open(self, version: ModelVersion | None, artefact: Path | None, *, pause: Pause | None = None) -> Model:
         raise ModelRefused("nothing answers here; train only")
 
     async def settle(self, version: ModelVersion | None, artefact: Path | None) -> None:
         """Nobody answers."""
 
     async def drop(self, version: ModelVersion) -> None:
-        """Nothing is kept."""
+        self.dropped.append(version.name)
 
 
 async def publish(dataset: JsonlDataset, rows: Sequence[Payload], pairs: Sequence[Payload] = ()) -> str:
@@ -114,7 +115,14 @@ class FinetuningRoom:
         assert self.trainer is not None
         courses: Mapping[Teaching, Course] = {Teaching.LORA: Course("local", self.trainer, self.host)}
         courtesy = Courtesy([self.trainer], self.traffic, self.clock)
-        registrar = Registrar(self.runs, self.workshop, self.ledger, self.clock, keep_runs=self.policy.keep_runs)
+        registrar = Registrar(
+            self.runs,
+            self.workshop,
+            self.ledger,
+            self.clock,
+            keep_runs=self.policy.keep_runs,
+            forget=self.host.drop,
+        )
         preparer = Preparer(self.dataset, self.ledger, GENERAL, HeldOutPolicy())
         tutor = Tutor(self.runs, registrar, courses, courtesy, self.clock, self.note, attempts=self.policy.attempts)
         timetable = Timetable(

@@ -54,6 +54,7 @@ class VersionRoom:
     clock: ManualClock = field(default_factory=ManualClock)
     events: list[tuple[str, str]] = field(default_factory=list)
     forgotten: list[str] = field(default_factory=list)
+    pauses: int = 0
 
     def __post_init__(self) -> None:
         self.open_process()
@@ -63,11 +64,14 @@ class VersionRoom:
         self.host = ScriptedHost(BASE, scripts=self.scripts)
         self.base = ScriptedModel(*self.scripts.get("tiny", ()), card=replace(LOCAL, name="tiny"))
         self.local = VersionedModel(LOCAL, self.base, "tiny")
-        lineup = Lineup(self.workshop, {"local": self.host}, {"local": self.local})
+        lineup = Lineup(self.workshop, {"local": self.host}, {"local": self.local}, self.pause)
         self.enactor = Enactor(self.runs, lineup, self.clock, self.note, self.policy, self.forget)
         self.versions = Versions(self.runs, self.workshop, self.enactor)
         self.following = Following(self.runs, self.workshop, self.enactor)
         self.watch = CanaryWatch(self.ledger, self.versions, {"local": self.local}, self.clock, self.policy)
+
+    async def pause(self) -> None:
+        self.pauses += 1
 
     async def note(self, kind: str, **fields: Any) -> None:
         self.events.append((kind, fields["version"]))

@@ -16,7 +16,7 @@ from hybrid_coordinator.backends.models.engine import EnginePolicy
 from hybrid_coordinator.backends.models.hosts.builtin import BuiltinHost
 from hybrid_coordinator.backends.models.hosts.deploy_hook import DeployHook
 from hybrid_coordinator.backends.models.hosts.json_api import JsonApi
-from hybrid_coordinator.backends.models.hosts.llama_server import LlamaServerHost
+from hybrid_coordinator.backends.models.hosts.llama_server import LlamaServerHost, _still_there
 from hybrid_coordinator.backends.models.hosts.lora_api import LoadedAdapter, LoraApi
 from hybrid_coordinator.backends.models.llamacpp_process import Access, Weights
 from hybrid_coordinator.backends.models.retrying import RetryingModel, RetryPolicy
@@ -274,29 +274,35 @@ class TestLlamaServerHost(HostPromises):
         assert answer.finished.model == version.name
         assert told.read_text().split() == [str(adapter), version.name, base.name]
 
-    async def test_a_deploy_hook_is_told_of_the_adapters_that_answer_now_so_that_it_evicts_none(
+    async def test_a_deploy_hook_is_told_of_the_adapters_that_the_server_has_so_that_it_evicts_none(
         self, server: Access, adapter: Path, base: BaseWeights, tmp_path: Path
     ) -> None:
         told = tmp_path / "told"
-        hook = DeployHook(f"sh -c 'echo $HYBRID_ADAPTERS >> {told}'")
+        hook = DeployHook(f"sh -c 'echo $HYBRID_ADAPTERS > {told}'")
         other = write_adapter(tmp_path / "other.gguf", base.sha256, seed=2)
-        host = server_host(server, hook, restart_s=0.5)
 
-        async with opened(host, version_of(adapter, base, 1), adapter), opened(host):
-            with pytest.raises(ModelUnavailable, match="has not loaded"):
-                await host.open(version_of(other, base, 2), other)
         with pytest.raises(ModelUnavailable, match="has not loaded"):
-            await host.open(version_of(other, base, 2), other)
+            await server_host(server, hook, restart_s=0.5).open(version_of(other, base, 2), other)
 
-        assert told.read_text().split() == [os.pathsep.join([str(adapter), str(other)]), str(other)]
+        assert told.read_text().split() == [os.pathsep.join([str(adapter), str(other)])]
+
+    def test_what_a_server_elsewhere_has_stays_unless_its_run_is_gone_here(self, tmp_path: Path) -> None:
+        runs = tmp_path / "runs"
+        for run in ("run-1", "run-2"):
+            (runs / run).mkdir(parents=True)
+            (runs / run / "adapter.gguf").touch()
+        paths = [f"/its/own/{run}/adapter.gguf" for run in ("run-1", "run-2", "run-3")]
+        loaded = [LoadedAdapter(number, path, 0.0) for number, path in enumerate(paths)]
+
+        assert _still_there(loaded, runs / "run-9" / "adapter.gguf") == paths[:2]
 
     async def test_no_hook_runs_while_somebody_waits_for_an_answer(
         self, bare_server: Access, adapter: Path, base: BaseWeights, tmp_path: Path
     ) -> None:
         host = server_host(bare_server, DeployHook(f"touch {tmp_path / 'ran'}"), restart_s=0.5)
 
-        with pytest.raises(ModelUnavailable, match="is not loaded"):
-            await host.open(version_of(adapter, base, 1), adapter, at_once=True)
+        with pytest.raises(ModelUnavailable, match="not now"):
+            await host.open(version_of(adapter, base, 1), adapter, pause=refuse)
 
         assert not (tmp_path / "ran").exists()
 
@@ -324,6 +330,10 @@ class TestLlamaServerHost(HostPromises):
 def test_a_deploy_hook_that_is_no_command_line_is_a_wrong_setting(command: str) -> None:
     with pytest.raises(SettingError, match="deploy hook"):
         DeployHook(command)
+
+
+async def refuse() -> None:
+    raise ModelUnavailable("not now")
 
 
 def server_host(access: Access, hook: DeployHook | None = None, restart_s: float = 60.0) -> LlamaServerHost:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import aclosing
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -46,12 +47,27 @@ def adapter(tmp_path: Path) -> Path:
     return write_adapter(tmp_path / "adapter.gguf", BASE.sha256)
 
 
-def host_of(server: Ollama) -> OllamaHost:
-    return OllamaHost(CARD, base_url=f"{server.url}/v1", model=BASE.name, patience=Patience())
+def host_of(server: Ollama, weights: Path | None = None) -> OllamaHost:
+    return OllamaHost(CARD, base_url=f"{server.url}/v1", model=BASE.name, patience=Patience(), weights=weights)
 
 
 async def test_the_base_of_an_ollama_server_is_known_by_the_hash_of_its_weights(ollama: Ollama) -> None:
     assert await host_of(ollama).base() == BASE
+
+
+async def test_weights_that_lie_elsewhere_are_trained_on_as_a_copy_and_only_on_a_true_one(
+    tmp_path: Path,
+) -> None:
+    other, copy = tmp_path / "other.gguf", tmp_path / "copy.gguf"
+    other.write_bytes(b"GGUF of another model")
+    copy.write_bytes(b"GGUF of the base")
+    with ollama_server(BASE.name, sha256(b"GGUF of the base").hexdigest(), takes_adapters=True) as server:
+        true = host_of(server, copy)
+        assert await true.base() == BaseWeights(BASE.name, sha256(copy.read_bytes()).hexdigest(), str(copy))
+        with pytest.raises(ModelRefused, match="set HYBRID_FINETUNE_BASE to a copy of the GGUF file"):
+            await host_of(server, other).base()
+        with pytest.raises(ModelRefused, match="cannot be read"):
+            await host_of(server, tmp_path / "gone.gguf").base()
 
 
 async def test_the_base_answers_by_its_name(ollama: Ollama) -> None:
@@ -138,8 +154,11 @@ async def test_a_dropped_version_is_deleted_there_and_dropping_it_again_is_fine(
 
 
 async def test_nothing_is_made_there_while_somebody_waits_for_an_answer(ollama: Ollama, adapter: Path) -> None:
-    with pytest.raises(ModelUnavailable, match="it is made again"):
-        await host_of(ollama).open(version_of(adapter, BASE, 3), adapter, at_once=True)
+    async def refuse() -> None:
+        raise ModelUnavailable("not now")
+
+    with pytest.raises(ModelUnavailable, match="not now"):
+        await host_of(ollama).open(version_of(adapter, BASE, 3), adapter, pause=refuse)
 
     assert ollama.made == {}
 

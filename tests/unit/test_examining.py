@@ -283,6 +283,56 @@ async def test_what_another_answers_in_a_versions_place_is_no_answer_of_that_ver
     assert room.promoted == [V1.name]
 
 
+async def test_what_keeps_the_base_away_too_is_not_the_versions_fault() -> None:
+    school = School(
+        EVERYBODY, trouble=lambda _asked: ModelUnavailable("429, too many requests") if school.refusals else None
+    )
+    school.refusals[None] = ModelUnavailable("429, too many requests")
+    room = ExamRoom(school)
+    await room.enrol(V1)
+
+    for _ in range(3 * room.policy.most_failures):
+        with pytest.raises(ModelUnavailable):
+            await room.examiner.work()
+    meanwhile = (await room.runs.version(V1.name)).stage
+    school.refusals.clear()
+    await room.work_through()
+
+    assert meanwhile is VersionStage.CANDIDATE
+    assert room.promoted == [V1.name]
+
+
+async def test_a_key_that_is_revoked_in_the_middle_scores_nothing() -> None:
+    school = School(EVERYBODY, trouble=lambda _asked: ModelRefused("401, wrong key") if school.refusals else None)
+    school.refusals[None] = ModelRefused("401, wrong key")
+    room = ExamRoom(school)
+    await room.enrol(V1)
+
+    with pytest.raises(ModelRefused, match="wrong key"):
+        await room.examiner.work()
+    kept = await room.runs.answers(V1.name)
+    school.refusals.clear()
+    await room.work_through()
+
+    assert kept == {}
+    assert room.promoted == [V1.name]
+
+
+async def test_an_engine_does_not_outlive_the_examination_it_was_started_for() -> None:
+    room = ExamRoom(School(EVERYBODY))
+    await room.enrol(V1)
+    await room.examiner.work()
+    running = [pupil for pupil in room.school.pupils if not pupil.closed]
+
+    before = await room.runs.version(V1.name)
+    dropped = VersionChange(before, replace(before, stage=VersionStage.DROPPED), "drop", "person")
+    await room.runs.apply([dropped], NOON)
+    await room.examiner.work()
+
+    assert len(running) == 1
+    assert all(pupil.closed for pupil in room.school.pupils)
+
+
 async def test_a_question_that_a_version_will_not_take_counts_as_not_answered() -> None:
     room = ExamRoom(School(EVERYBODY, trouble=lambda asked: ModelRefused("too long") if "s7 " in asked else None))
     await room.enrol(V1)

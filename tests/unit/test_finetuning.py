@@ -295,12 +295,34 @@ async def test_a_run_that_breaks_off_again_and_again_at_one_place_has_failed(tmp
 
     for _ in range(6):
         await finetuner.work()
+        advance(room, 3_601)
 
     ended = await room.runs.run(run.id)
     assert ended.state is RunState.FAILED
     assert ended.error == "it broke off 3 times without getting any further; the process was killed"
     assert len(trainer.launched) == 4
     assert room.events == ["training_started", "training_failed"]
+
+
+async def test_what_got_no_further_is_launched_again_after_a_pause_and_by_another_process_at_once(
+    tmp_path: Path,
+) -> None:
+    room, trainer = room_of(tmp_path, lambda _run, _polls: broken(12))
+    await publish(room.dataset, some_rows())
+    finetuner = room.finetuner()
+    await begin(finetuner)
+
+    await finetuner.work()
+    told = [(await finetuner.work()).detail for _ in range(3)]
+    within_the_pause = len(trainer.launched)
+    advance(room, 61)
+    await finetuner.work()
+    after_it = len(trainer.launched)
+    advance(room, 901)
+    await room.finetuner("second").work()
+
+    assert all("goes on at" in one and "the process was killed" in one for one in told)
+    assert (within_the_pause, after_it, len(trainer.launched)) == (2, 3, 4)
 
 
 async def test_a_run_that_takes_longer_than_its_budget_is_ended(tmp_path: Path) -> None:
@@ -355,7 +377,7 @@ async def test_a_spoilt_adapter_becomes_no_version(tmp_path: Path) -> None:
     await publish(room.dataset, some_rows())
     finetuner = room.finetuner()
     run = await begin(finetuner)
-    registrar = Registrar(room.runs, room.workshop, room.ledger, room.clock, keep_runs=2)
+    registrar = Registrar(room.runs, room.workshop, room.ledger, room.clock, keep_runs=2, forget=room.host.drop)
     with pytest.raises(Damaged, match="no manifest"):
         await registrar.register(run)
     assert room.trainer is not None
@@ -374,7 +396,7 @@ async def test_registering_twice_makes_one_version(tmp_path: Path) -> None:
     await publish(room.dataset, some_rows())
     run = await begin(room.finetuner())
     await trainer.poll(run)
-    registrar = Registrar(room.runs, room.workshop, room.ledger, room.clock, keep_runs=2)
+    registrar = Registrar(room.runs, room.workshop, room.ledger, room.clock, keep_runs=2, forget=room.host.drop)
 
     assert await registrar.register(run) == await registrar.register(run)
 
@@ -436,7 +458,7 @@ async def test_a_run_that_another_process_cancelled_is_ended_by_the_one_it_runs_
     assert (await here.poll(run)).state is RunState.CANCELLED
 
 
-async def test_old_folders_go_and_those_of_versions_that_may_answer_stay(tmp_path: Path) -> None:
+async def test_old_folders_go_with_what_servers_keep_and_those_of_versions_that_may_answer_stay(tmp_path: Path) -> None:
     room, _ = room_of(tmp_path)
     await publish(room.dataset, some_rows())
     finetuner, ids = room.finetuner(), []
@@ -457,7 +479,8 @@ async def test_old_folders_go_and_those_of_versions_that_may_answer_stay(tmp_pat
 
     sizes = [await room.workshop.size(run_id) for run_id in ids]
 
-    assert [number for number, size in enumerate(sizes, 1) if size] == [3, 4, 6, 7, 8]
+    assert [number for number, size in enumerate(sizes, 1) if size] == [3, 4, 7, 8]
+    assert room.host.dropped == [f"small+v{number}" for number in (2, 1, 5, 6)]
 
 
 # by itself

@@ -412,6 +412,32 @@ async def test_a_canary_that_cannot_be_opened_again_is_rolled_back() -> None:
     assert room.answering == ("tiny", None)
 
 
+async def test_a_canary_is_not_condemned_while_not_even_the_base_is_to_be_had() -> None:
+    room = VersionRoom()
+    await room.keep(make_version(1, CANARY, canary_since=START))
+    room.host.troubles["tiny+v1"] = ModelRefused("the disk with the weights is not there")
+    room.host.lost = ModelRefused("the disk with the weights is not there")
+
+    with pytest.raises(ModelRefused):
+        await room.following.follow("local")
+
+    assert await room.stages() == {"tiny+v1": CANARY}
+
+
+async def test_nothing_is_brought_to_a_server_under_the_question_of_whoever_waits() -> None:
+    room = VersionRoom()
+    await room.keep(make_version(1, SERVING, serving_since=START))
+    room.host.absent.add("tiny+v1")
+    await room.following.restore()
+
+    answered = await room.ask()
+    paused = room.pauses
+    await room.following.follow("local")
+
+    assert (answered, paused, room.pauses) == ("tiny", 0, 1)
+    assert await room.ask() == "tiny+v1"
+
+
 async def test_records_that_cannot_be_read_do_not_keep_the_house_shut() -> None:
     class BusyRuns(MemoryRuns):
         async def versions(self, model: str | None = None) -> list:  # type: ignore[type-arg]

@@ -106,7 +106,10 @@ def _ollama(settings: Settings, clock: Clock, fingerprints: Fingerprints) -> _En
         return None
     model = ollama(settings)
     patience = patience_of(settings)
-    host = OllamaHost(model.card, base_url=url, model=name, patience=patience, fingerprints=fingerprints)
+    weights = Path(settings.training.base).expanduser() if settings.training.base else None
+    host = OllamaHost(
+        model.card, base_url=url, model=name, patience=patience, weights=weights, fingerprints=fingerprints
+    )
     return _served(model, name, host, settings, clock)
 
 

@@ -13,7 +13,7 @@ import anyio
 from hybrid_coordinator.daemon import Worker
 from hybrid_coordinator.domain.training import UNFINISHED, Recipe, Run, RunState, Teaching
 from hybrid_coordinator.domain.versions import ModelVersion, VersionStage
-from hybrid_coordinator.errors import BadInput, Conflict
+from hybrid_coordinator.errors import BadInput, Conflict, ModelUnavailable
 from hybrid_coordinator.flows.caching import SemanticCache
 from hybrid_coordinator.flows.canary import CanaryWatch
 from hybrid_coordinator.flows.courtesy import Courtesy
@@ -55,6 +55,11 @@ from hybrid_coordinator.settings import Settings
 FOLLOW_S = 1.0
 """How often a run that somebody watches is looked at."""
 
+AGAIN_S = 10.0
+"""After how long an examination that cannot go on now is tried again."""
+
+PAUSE_S, PAUSE_WAITED_FOR_S = 0.5, 60.0
+"""How long nobody may have waited for an answer when a model server is disturbed, and how long that is waited for."""
 
 logger = logging.getLogger(__name__)
 
@@ -105,8 +110,8 @@ class Training:
         self._regression = _regression_set().cut(settings.exam.most_general)
         self.runs = runs = backends.runs
         self.workshop = backends.workshop
-        lineup = Lineup(self.workshop, backends.hosts, self._versioned)
-        enactor = Enactor(runs, lineup, clock, note, settings.canary, cache.forget_model)
+        self._lineup = Lineup(self.workshop, backends.hosts, self._versioned, self._pause)
+        enactor = Enactor(runs, self._lineup, clock, note, settings.canary, cache.forget_model)
         self.versions = Versions(runs, self.workshop, enactor)
         self.following = Following(runs, self.workshop, enactor)
         self.marker = TaintMarker(runs, ledger, clock)
@@ -126,7 +131,8 @@ class Training:
         chosen = read_recipe(recipe) if recipe.strip() else self._read_recipe()
         if under_way := await self.runs.runs(limit=1, states=UNFINISHED):
             [run] = under_way
-            if run.teaching is not teaching or (recipe.strip() and run.recipe != chosen):
+            asked = replace(chosen, merged=chosen.merged or run.recipe.merged)  # a model's host may need it
+            if run.teaching is not teaching or (recipe.strip() and run.recipe != asked):
                 raise Conflict(f"run {run.id!r} is not finished, and another one; wait for it, or cancel it")
             return run
         return await self.finetuner.start(recipe=chosen, teaching=teaching)
@@ -145,13 +151,18 @@ class Training:
                 yield event
 
     async def follow_exam(self, name: str) -> AsyncGenerator[Run | ModelVersion, None]:
-        """A version while it is measured, and as it was decided on."""
+        """A version while it is measured, and as it was decided on. What cannot be asked now is asked again."""
         version = await self.runs.version(name)
         while version.stage is VersionStage.CANDIDATE and version.verdict is None:
-            worked = await self.examiner.work()
-            yield replace(version, why=worked.detail)
-            if not worked.more:  # somebody else is asked first, or waits for an answer
-                await anyio.sleep(FOLLOW_S)
+            try:
+                worked = await self.examiner.work()
+            except ModelUnavailable as error:
+                yield replace(version, why=f"waiting: {error}")
+                await anyio.sleep(AGAIN_S)
+            else:
+                yield replace(version, why=worked.detail)
+                if not worked.more:  # somebody else is asked first, or waits for an answer
+                    await anyio.sleep(FOLLOW_S)
             version = await self.runs.version(name)
         yield version
 
@@ -173,6 +184,12 @@ class Training:
         for trainer in self._backends.trainers.values():
             await trainer.aclose()
 
+    async def _pause(self) -> None:
+        """Return in a moment in which nobody waits for an answer."""
+        await self._traffic.calm(PAUSE_S, PAUSE_WAITED_FOR_S)
+        if self._traffic.busy:
+            raise ModelUnavailable("somebody waits for an answer all the time: try again in a pause")
+
     @property
     def deploy_steps(self) -> tuple[Worker, ...]:
         """What the daemon does between training and measuring."""
@@ -190,7 +207,14 @@ class Training:
     def _finetuner(self, name: str) -> Finetuner:
         settings, runs = self._settings, self.runs
         courses = self._courses()
-        registrar = Registrar(runs, self.workshop, self._ledger, self._clock, keep_runs=settings.finetune.keep_runs)
+        registrar = Registrar(
+            runs,
+            self.workshop,
+            self._ledger,
+            self._clock,
+            keep_runs=settings.finetune.keep_runs,
+            forget=self._lineup.drop,
+        )
         teaching = read_model_backend(settings.finetune.model_backend)
         known = self._regression
         general = GeneralTexts(known.replay, known.questions, known.documents, known.keep)

@@ -4,7 +4,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from hybrid_coordinator.domain.query import Prompt, Role, Turn
 from hybrid_coordinator.domain.training import BaseWeights, Teaching
+
+FIRST_WORDS = Prompt((Turn(Role.USER, ("Say yes.",)),), max_tokens=2, temperature=0.0)
+"""What a version is asked before anybody relies on it."""
 
 
 class VersionStage(StrEnum):

@@ -7,7 +7,8 @@ from typing import Any
 
 from hybrid_coordinator.app import House
 from hybrid_coordinator.domain.training import Run
-from hybrid_coordinator.domain.versions import ModelVersion
+from hybrid_coordinator.domain.versions import ANSWERING, ModelVersion
+from hybrid_coordinator.errors import Conflict
 from hybrid_coordinator.faces import training_shapes as shapes
 from hybrid_coordinator.faces.operation import Operation
 
@@ -47,7 +48,7 @@ async def deploy_version(house: House, request: shapes.DeployRequest) -> shapes.
 
 
 async def roll_back_version(house: House, request: shapes.RollBackRequest) -> shapes.VersionsResult:
-    await house.training.versions.roll_back(request.model, "person", request.why)
+    await house.training.versions.roll_back(request.model or await _answering_model(house), "person", request.why)
     await house.follow_search()
     return await _listed(house)
 
@@ -72,6 +73,16 @@ async def _begin(house: House, request: shapes.TrainRequest) -> Run:
     if request.export:
         await house.export_dataset()
     return await house.training.begin(request.recipe, request.model_backend)
+
+
+async def _answering_model(house: House) -> str:
+    """The one model of which a version answers. Raises Conflict where none does, or several do."""
+    models = sorted({one.model for one in await house.training.versions.list() if one.stage in ANSWERING})
+    if not models:
+        raise Conflict("every model answers as its base: there is nothing to roll back")
+    if len(models) > 1:
+        raise Conflict(f"versions of {', '.join(map(repr, models))} answer: say of which the last goes back")
+    return models[0]
 
 
 async def _listed(house: House) -> shapes.VersionsResult:

@@ -9,6 +9,7 @@ from hybrid_coordinator.domain.training import Run, RunState, Teaching
 from hybrid_coordinator.domain.versions import Decision, Measured, ModelVersion, VersionChange, VersionStage
 from hybrid_coordinator.faces.shapes import Limit, Request, Result
 from hybrid_coordinator.flows.versions import Lineage
+from hybrid_coordinator.logic.version_stages import next_step
 
 
 class TrainRequest(Request):
@@ -45,7 +46,9 @@ class DeployRequest(JudgeVersionRequest):
 
 class RollBackRequest(Request):
     model: str = Field(
-        "local", description="The version that goes back, or the model of the house that answers with it."
+        "",
+        description="The version that goes back, or the model of the house that answers with it; empty: the one model "
+        "that does.",
     )
     why: str = Field("", max_length=2_000, description="Why, for the log.")
 
@@ -162,6 +165,7 @@ class VersionResult(Result):
     serving_since: datetime | None
     watched_until: datetime | None = Field(description="Until then a share of sessions stays with the version before.")
     tainted_by: list[str] = Field(description="Interactions it was trained on that have been excluded since.")
+    next: str = Field(description="What can be done with it now.")
 
     @classmethod
     def of(cls, version: ModelVersion) -> "VersionResult":
@@ -191,6 +195,7 @@ class VersionResult(Result):
             serving_since=version.serving_since,
             watched_until=version.watched_until,
             tainted_by=list(version.tainted_by),
+            next=next_step(version),
         )
 
 

@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+import anyio.to_thread
+
 from hybrid_coordinator.domain.training import BaseWeights
 from hybrid_coordinator.domain.versions import ModelVersion, VersionStage
 from hybrid_coordinator.flows.sittings import Sitter
@@ -72,7 +74,7 @@ class ExamSetter:
         rows = (await self._workshop.material(candidate.run_id)).held_out
         trained = await self._runs.trained_on(sources_of(rows))
         known = frozenset(id for name in (candidate.name, rivals.replaced.name) for id in trained.get(name, ()))
-        items = exam_items(rows, known, self._regression, self._policy)
+        items = await anyio.to_thread.run_sync(exam_items, rows, known, self._regression, self._policy)
         return Exam(Sitter(candidate.name, candidate.model, candidate), rivals, items)
 
 

@@ -90,6 +90,8 @@ class Examiner:
             return await self._work()
 
     async def _work(self) -> Worked:
+        if self._sittings.somebody_waits:
+            return Worked()
         candidates = [one for one in await self._runs.versions() if one.stage is VersionStage.CANDIDATE]
         oldest_first = reversed([one for one in candidates if self._setter.is_hosted(one)])
         for candidate in sorted(oldest_first, key=lambda one: one.name in self._put_off):
@@ -101,6 +103,7 @@ class Examiner:
             self._put_off.discard(candidate.name)
             if worked is not None:
                 return worked
+        await self._sittings.aclose()  # who was examined may have been dropped, or promoted by a person
         return Worked()
 
     async def examine(self, name: str) -> ModelVersion:
@@ -157,6 +160,8 @@ class Examiner:
             done = await self._sittings.sit(sitter, missing)
         except ModelUnavailable as error:
             if sitter != exam.candidate or not self._is_final(sitter, error):
+                raise
+            if not await self._sittings.answers(exam.rivals.base):  # then it is not the candidate's fault
                 raise
             why = f"it cannot be examined: {error}"
             return await self._settle(candidate, exam.rivals.replaced, Verdict(Decision.ROLL_BACK, why), ())

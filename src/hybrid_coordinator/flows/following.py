@@ -73,6 +73,7 @@ class Following:
         except ModelRefused as error:
             if serving is None:
                 raise
+            await self._lineup.check_base(model)
             await self._enactor.take_back(serving, versions, self._unopened(error))
         else:
             await self._lineup.install(model, arms, opened)
@@ -87,6 +88,7 @@ class Following:
         try:
             opened = await self._lineup.open(model, arms.trial.version) if arms.trial else None
         except ModelRefused as error:
+            await self._lineup.check_base(model)
             await self._give_up_trial(versions, arms, self._unopened(error))
         else:
             await self._lineup.install(model, arms, opened)

@@ -52,7 +52,7 @@ class Judge:
 
 
 def unjudged(items: Sequence[ExamItem], replaced: Answers, candidate: Answers, against: str) -> list[ExamItem]:
-    """The held-out items that both have answered, in different words, and nobody has judged."""
+    """The held-out items that both have taken and answered, in different words, and nobody has judged."""
     return [
         item
         for item in items
@@ -60,6 +60,8 @@ def unjudged(items: Sequence[ExamItem], replaced: Answers, candidate: Answers, a
         and item.id in replaced
         and item.id in candidate
         and judged_name(item, against) not in candidate
+        and replaced[item.id].scores
+        and candidate[item.id].scores
         and replaced[item.id].text != candidate[item.id].text
     ]
 

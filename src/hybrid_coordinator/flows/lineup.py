@@ -13,7 +13,7 @@ from hybrid_coordinator.errors import ModelUnavailable
 from hybrid_coordinator.flows.late_model import Choice, LateModel
 from hybrid_coordinator.flows.versioned_model import VersionedModel
 from hybrid_coordinator.logic.version_stages import Arms
-from hybrid_coordinator.ports import Model, ModelHost, Workshop
+from hybrid_coordinator.ports import Model, ModelHost, Pause, Workshop
 
 logger = logging.getLogger(__name__)
 
@@ -30,9 +30,14 @@ class Lineup:
     """Knows the engines and nothing of what is stored. A model that does not answer in this process is passed over."""
 
     def __init__(
-        self, workshop: Workshop, hosts: Mapping[str, ModelHost], models: Mapping[str, VersionedModel]
+        self,
+        workshop: Workshop,
+        hosts: Mapping[str, ModelHost],
+        models: Mapping[str, VersionedModel],
+        pause: Pause | None = None,
     ) -> None:
-        """Each model answers as its base when this is made."""
+        """Each model answers as its base when this is made. `pause` comes before a server outside is disturbed."""
+        self._pause = pause
         self._workshop = workshop
         self._hosts = hosts
         self._models = {name: model for name, model in models.items() if name in hosts}
@@ -62,6 +67,10 @@ class Lineup:
             return None
         await self._name_base(house, model, version)
         return Opened(name, await self._open(model, version))
+
+    async def check_base(self, model: str) -> None:
+        """Raise ModelUnavailable when not even the weights of the base are to be had: that is no version's fault."""
+        await self._hosts[model].base()
 
     async def install(self, model: str, arms: Arms, opened: Opened | None = None) -> None:
         """Let those answer who should, as far as they are open; one on trial that should not be goes. Without waiting
@@ -118,12 +127,12 @@ class Lineup:
     async def _open_to_serve(self, model: str, version: ModelVersion | None) -> Model:
         """While somebody waits: what takes a server to be started anew, or a model to be made there, is left to
         `Following`."""
-        opened = await self._hosts[model].open(version, self._artefact(version), at_once=True)
+        opened = await self._hosts[model].open(version, self._artefact(version), pause=_not_now)
         await self._settle(model, version)
         return opened
 
     async def _open(self, model: str, version: ModelVersion | None) -> Model:
-        return await self._hosts[model].open(version, self._artefact(version))
+        return await self._hosts[model].open(version, self._artefact(version), pause=self._pause)
 
     def _artefact(self, version: ModelVersion | None) -> Path | None:
         return self._workshop.folder(version.run_id) / version.artefact if version and version.artefact else None
@@ -138,6 +147,10 @@ class Lineup:
 
     def _name(self, model: str, version: ModelVersion | None) -> str:
         return version.name if version else self._bases.get(model, "")
+
+
+async def _not_now() -> None:
+    raise ModelUnavailable("somebody waits for an answer: it is brought to its server in a pause")
 
 
 def _trial(house: VersionedModel) -> str | None:

@@ -19,8 +19,15 @@ NOTHING = "-"
 async def measure_meaning(
     embedder: Embedder, items: Sequence[ExamItem], replaced: Answers, candidate: Answers
 ) -> list[Measured]:
-    """The cosine to the accepted answer, over the held-out items that both have answered. Raises ModelUnavailable."""
-    asked = [item for item in items if item.kind is ExamKind.HELD_OUT and item.id in replaced and item.id in candidate]
+    """The cosine to the accepted answer, over the held-out items that both have taken and answered.
+
+    Raises ModelUnavailable.
+    """
+    asked = [
+        item
+        for item in items
+        if item.kind is ExamKind.HELD_OUT and item.id in candidate and item.id in replaced and replaced[item.id].scores
+    ]
     wanted = await embed_all(embedder, [item.accepted for item in asked])
     before = _cosines(wanted, await embed_all(embedder, [replaced[item.id].text.strip() or NOTHING for item in asked]))
     after = _cosines(wanted, await embed_all(embedder, [candidate[item.id].text.strip() or NOTHING for item in asked]))

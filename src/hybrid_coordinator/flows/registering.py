@@ -1,6 +1,6 @@
 """A finished run becomes a version of its model, and the folders of runs that nobody needs any more are removed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 
 from hybrid_coordinator.domain.knowledge import Payload
@@ -17,14 +17,26 @@ STEP = "train"
 LOOKED_AT = 1_000
 """So many of the newest runs are tidied."""
 
-KEPT = frozenset({VersionStage.CANDIDATE, VersionStage.HELD, VersionStage.CANARY, VersionStage.SERVING})
+KEPT = frozenset({VersionStage.CANDIDATE, VersionStage.CANARY, VersionStage.SERVING})
 """What a version at such a stage was made of stays."""
 
 
 class Registrar:
     """Enters versions. `keep_runs` folders of ended runs stay besides those of versions that are needed."""
 
-    def __init__(self, runs: Runs, workshop: Workshop, ledger: Ledger, clock: Clock, *, keep_runs: int) -> None:
+    def __init__(
+        self,
+        runs: Runs,
+        workshop: Workshop,
+        ledger: Ledger,
+        clock: Clock,
+        *,
+        keep_runs: int,
+        forget: Callable[[ModelVersion], Awaitable[None]],
+    ) -> None:
+        """`forget` has a server outside delete what it keeps of a version; where it is needed again, it is made again
+        from the folder of its run."""
+        self._forget = forget
         self._runs = runs
         self._workshop = workshop
         self._ledger = ledger
@@ -51,21 +63,18 @@ class Registrar:
         return version
 
     async def tidy(self) -> None:
-        """Remove the folders of ended runs that are too many."""
-        needed = await self._needed()
+        """Remove the folders of ended runs that are too many, and what a server outside keeps of their versions."""
+        versions = await self._runs.versions()
+        needed = _needed(versions)
         newest = await self._runs.runs(limit=LOOKED_AT)
         ended = [run for run in newest if run.state not in UNFINISHED and run.teaching is not Teaching.RETRIEVER]
         for run in ended[self._keep_runs :]:
-            if run.id not in needed:
-                await self._workshop.remove(run.id)
-
-    async def _needed(self) -> set[str]:
-        """Runs of versions that answer, or may yet, and of the last of each model that was replaced."""
-        versions = await self._runs.versions()
-        needed = {one.run_id for one in versions if one.stage in KEPT}
-        models = {one.model for one in versions}
-        below = (predecessors([one for one in versions if one.model == model]) for model in models)
-        return needed | {one.run_id for found in below for one in found[:1]}
+            if run.id in needed or not await self._workshop.size(run.id):
+                continue
+            for version in versions:
+                if version.run_id == run.id:
+                    await self._forget(version)
+            await self._workshop.remove(run.id)
 
     def _version(self, run: Run, manifest: Payload, number: int) -> ModelVersion:
         now = self._clock.now()
@@ -87,6 +96,14 @@ class Registrar:
             dataset_hash=run.dataset_hash,
             rows=run.rows,
         )
+
+
+def _needed(versions: Sequence[ModelVersion]) -> set[str]:
+    """Runs of versions that answer, or may yet, and of the last of each model that was replaced."""
+    needed = {one.run_id for one in versions if one.stage in KEPT}
+    models = {one.model for one in versions}
+    below = (predecessors([one for one in versions if one.model == model]) for model in models)
+    return needed | {one.run_id for found in below for one in found[:1]}
 
 
 def _checked(run: Run, manifest: Payload | None) -> Payload:

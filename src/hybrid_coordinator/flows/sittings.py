@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import anyio
 
-from hybrid_coordinator.domain.query import Completion, Finished, Usage, fold
-from hybrid_coordinator.domain.versions import ExamAnswer, ModelVersion
+from hybrid_coordinator.domain.query import Completion, fold
+from hybrid_coordinator.domain.versions import FIRST_WORDS, ExamAnswer, ModelVersion
 from hybrid_coordinator.errors import ModelRefused, ModelUnavailable
 from hybrid_coordinator.flows.traffic import GAVE_WAY, PoliteModel, Traffic
 from hybrid_coordinator.logic.exam_items import ExamItem, ExamPolicy, score
@@ -66,7 +66,12 @@ class Sittings:
         """
         if self.somebody_waits:  # an engine that starts takes the machine from whoever waits
             return 0
-        model = PoliteModel(await self._seat(sitter), self._traffic)
+        try:
+            model = PoliteModel(await self._seat(sitter), self._traffic)
+        except ModelUnavailable as error:
+            if str(error) == GAVE_WAY:
+                return 0
+            raise
         name = sitter.version.name if sitter.version else ""
         batch = _Batch(model, name, iter(items[: self._policy.batch]))
         ends = self._clock.monotonic() + self._policy.batch_s
@@ -74,14 +79,27 @@ class Sittings:
             async with anyio.create_task_group() as group:
                 for _ in range(self._policy.at_once):
                     group.start_soon(batch.ask_on, lambda: self._clock.monotonic() >= ends, group.cancel_scope)
+            if batch.refused and batch.failure is None:
+                await batch.look_closer()
         finally:  # whatever ended it: what was answered need not be asked again
             with anyio.CancelScope(shield=True):
                 await self._runs.keep_answers(sitter.name, batch.answers)
+        if batch.answers:
+            self.forgive(sitter.name)
         if batch.failure is not None:
             self._broken_off[sitter.name] += 1
             await self.aclose()
             raise batch.failure
         return len(batch.answers)
+
+    async def answers(self, sitter: Sitter) -> bool:
+        """Whether somebody can be opened now and says a word. What can be said then against another is theirs."""
+        try:
+            await _hear(PoliteModel(await self._seat(sitter), self._traffic))
+        except ModelUnavailable:
+            await self.aclose()
+            return False
+        return True
 
     async def aclose(self) -> None:
         """End the engine of whoever sits. Idempotent; the next sitting starts it again."""
@@ -89,19 +107,24 @@ class Sittings:
         if seated is not None:
             await seated[1].aclose()
 
+    async def _pause(self) -> None:
+        if self.somebody_waits:
+            raise ModelUnavailable(GAVE_WAY)
+
     async def _seat(self, sitter: Sitter) -> Model:
         if self._seated is not None and self._seated[0] == sitter.name:
             return self._seated[1]
         await self.aclose()
         version = sitter.version
         artefact = self._workshop.folder(version.run_id) / version.artefact if version and version.artefact else None
-        model = await self._hosts[sitter.model].open(version, artefact)
+        model = await self._hosts[sitter.model].open(version, artefact, pause=self._pause)
         self._seated = sitter.name, model
         return model
 
 
 class _Batch:
-    """Items that are asked by several at once, until one of them fails or has to give way."""
+    """Items that are asked by several at once, until one of them fails or has to give way. Those that were `refused`
+    are no answers before it is known that the model takes others."""
 
     def __init__(self, model: Model, name: str, items: Iterator[ExamItem]) -> None:
         """Only answers by a version of this `name` count, where there is one: its server may have lost it."""
@@ -110,6 +133,7 @@ class _Batch:
         self._items = items
         self._over = False
         self.answers: list[ExamAnswer] = []
+        self.refused: list[ExamAnswer] = []
         self.failure: ModelUnavailable | None = None
 
     async def ask_on(self, is_over: Callable[[], bool], scope: anyio.CancelScope) -> None:
@@ -117,6 +141,8 @@ class _Batch:
         while not self._over and (item := next(self._items, None)) is not None:
             try:
                 self.answers.append(await _answer(self._model, self._name, item))
+            except ModelRefused as error:
+                self.refused.append(ExamAnswer(item.id, f"refused: {error}", {}))
             except ModelUnavailable as error:
                 self._over = True
                 if str(error) != GAVE_WAY:
@@ -124,15 +150,29 @@ class _Batch:
                     scope.cancel()
             self._over = self._over or is_over()
 
+    async def look_closer(self) -> None:
+        """A question that the model will not take is one that it does not answer; a key that was revoked, or a model
+        that is gone, is a failure."""
+        try:
+            await _hear(self._model)
+        except ModelUnavailable as error:
+            if str(error) != GAVE_WAY:
+                self.failure = error
+        else:
+            self.answers += self.refused
+
+
+async def _hear(model: Model) -> None:
+    async with aclosing(model.stream(FIRST_WORDS)) as pieces:
+        async for _ in pieces:
+            pass
+
 
 async def _answer(model: Model, name: str, item: ExamItem) -> ExamAnswer:
-    """A question that the model will not take is one that it does not answer. Raises ModelUnavailable when another
-    than the version of this name answered."""
-    try:
-        async with aclosing(model.stream(item.prompt)) as pieces:
-            completion = fold([piece async for piece in pieces])
-    except ModelRefused as error:
-        return ExamAnswer(item.id, f"refused: {error}", score(item, Completion("", Finished("", Usage()))))
+    """Raises ModelRefused for what the model does not take, and ModelUnavailable when another than the version of this
+    name answered."""
+    async with aclosing(model.stream(item.prompt)) as pieces:
+        completion = fold([piece async for piece in pieces])
     if name and completion.finished.model != name:
         raise ModelUnavailable(
             f"{completion.finished.model!r} answered in place of {name!r}: its server has lost it, or was started anew"

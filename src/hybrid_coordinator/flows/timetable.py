@@ -6,7 +6,7 @@ from datetime import datetime
 from hybrid_coordinator.domain.knowledge import Payload
 from hybrid_coordinator.domain.learning import StepState
 from hybrid_coordinator.domain.training import Run, RunState, Teaching
-from hybrid_coordinator.errors import NotFound
+from hybrid_coordinator.errors import Damaged, NotFound
 from hybrid_coordinator.logic.finetune_policy import FinetunePolicy, Supply, lacks, tell_supply, why_not_idle
 from hybrid_coordinator.logic.finetune_schedule import due, next_run
 from hybrid_coordinator.logic.taught_rows import id_of
@@ -91,7 +91,7 @@ class Timetable:
             return 0
         try:
             known = await self._workshop.material(last.id)
-        except NotFound:  # somebody has removed it: rows can still be counted
+        except (NotFound, Damaged):  # removed, or spoilt: rows can still be counted
             return max(0, int(card["rows"]) - last.rows - last.held_out)
         ids = {id_of(row) for row in (*known.train, *known.validation, *known.held_out)}
         return sum(id_of(row) not in ids for row in await self._datasets.rows(""))

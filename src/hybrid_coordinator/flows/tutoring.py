@@ -11,7 +11,14 @@ from hybrid_coordinator.errors import BadInput, CoordinatorError, Damaged, NotFo
 from hybrid_coordinator.flows.courtesy import Courtesy
 from hybrid_coordinator.flows.journal import Note
 from hybrid_coordinator.flows.registering import Registrar
-from hybrid_coordinator.logic.run_standing import broken_off, fruitless_breaks, is_overdue, tell_progress
+from hybrid_coordinator.logic.run_standing import (
+    PAUSES,
+    broken_off,
+    fruitless_breaks,
+    goes_on_at,
+    is_overdue,
+    tell_progress,
+)
 from hybrid_coordinator.ports import Clock, ModelHost, RunReport, Runs, Trainer
 
 logger = logging.getLogger(__name__)
@@ -78,7 +85,7 @@ class Tutor:
                 return _told(await self.end(run, report.state, report.error))
             case RunState.WAITING:
                 return await self._mend(run, course, report) if run.attempts else await self._go_on(run, course)
-        if is_overdue(run):
+        if run.teaching is Teaching.LORA and is_overdue(run):  # a vendor's queue takes nothing from this machine
             await course.trainer.cancel(run)
             return _told(await self.end(run, RunState.FAILED, f"it took more than its {run.recipe.minutes:g} minutes"))
         return Worked(detail=f"training: {tell_progress(run.progress)}")
@@ -106,12 +113,21 @@ class Tutor:
         self._launched = None
 
     async def _mend(self, run: Run, course: Course, report: RunReport) -> Worked:
-        """Launch a run again that broke off, unless it does so again and again at one place."""
-        run = await self._keep(run, state=RunState.WAITING, notes=broken_off(run).notes, error=report.error)
+        """Launch a run again that broke off, unless it does so again and again at one place; after a pause where this
+        process saw it get no further."""
+        if goes_on_at(run) is None:
+            was_seen = self._launched is not None and self._launched.id == run.id
+            notes = broken_off(run, self._clock.now(), pauses=was_seen).notes
+            run = await self._keep(run, state=RunState.WAITING, notes=notes, error=report.error)
         if (times := fruitless_breaks(run)) >= self._attempts:
             why = f"it broke off {times} times without getting any further; {report.error or 'its log may say why'}"
             await course.trainer.cancel(run)  # a vendor may go on with what broke off here
             return _told(await self.end(run, RunState.FAILED, why))
+        again = goes_on_at(run)
+        if again is not None and self._clock.now() < again <= self._clock.now() + PAUSES[-1]:
+            return Worked(
+                detail=f"training broke off, and goes on at {again:%H:%M} UTC: {run.error or 'no reason given'}"
+            )
         return await self._go_on(run, course)
 
     async def _go_on(self, run: Run, course: Course) -> Worked:

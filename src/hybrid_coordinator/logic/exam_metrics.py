@@ -58,12 +58,13 @@ def measure(items: Sequence[ExamItem], sheets: Sheets, likelihoods: Sequence[Lik
 
 
 def score_pairs(metric: str, items: Iterable[ExamItem], before: Answers, after: Answers) -> list[Pair]:
-    """Both scores of every item that has them."""
+    """Both scores of every item that has them. What one before would not take is left out; what one after would not
+    take, and one before answered, is not answered."""
     asked = [(before[item.id], after[item.id], item.group) for item in items if item.id in before and item.id in after]
     return [
-        Pair(one.scores[metric], other.scores[metric], group)
+        Pair(one.scores[metric], other.scores.get(metric, 0.0), group)
         for one, other, group in asked
-        if metric in one.scores and metric in other.scores
+        if metric in one.scores
     ]
 
 

@@ -1,8 +1,9 @@
 """How a run that is under way stands: whether it gets on, whether it takes too long, and how that is told."""
 
 from dataclasses import replace
+from datetime import datetime, timedelta
 
-from hybrid_coordinator.domain.training import Progress, Run
+from hybrid_coordinator.domain.training import Progress, Run, RunState
 
 STAGES = ("", "load", "replay", "train", "prefer", "convert", "check", "likelihood")
 """In their order."""
@@ -10,8 +11,13 @@ STAGES = ("", "load", "replay", "train", "prefer", "convert", "check", "likeliho
 GRACE_S = 300.0
 """For a run to end by itself when its time is over."""
 
-REACHED, FRUITLESS = "reached", "fruitless"
-"""Notes of a run: how far it was when it last broke off, and how often it broke off without getting any further."""
+REACHED, FRUITLESS, AGAIN = "reached", "fruitless", "again"
+"""Notes of a run: how far it was when it last broke off, how often it broke off without getting any further, and when
+it is launched again."""
+
+PAUSES = (timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=30))
+"""Before a run that got no further is launched again, for the first time, the second, and so on: memory, a disk or a
+vendor may come back meanwhile."""
 
 
 def is_overdue(run: Run) -> bool:
@@ -20,13 +26,15 @@ def is_overdue(run: Run) -> bool:
     return minutes > 0.0 and run.spent_s > minutes * 60 + GRACE_S
 
 
-def broken_off(run: Run) -> Run:
-    """The run, with notes that say that it broke off where it is now."""
+def broken_off(run: Run, now: datetime, *, pauses: bool) -> Run:
+    """The run, with notes that say that it broke off where it is now, and when it goes on: at once, unless it `pauses`
+    where it got no further."""
     reached = _place(run.progress)
     further = reached > _read_place(run.notes.get(REACHED, ""))
     fruitless = 0 if further else fruitless_breaks(run) + 1
     stage, done = reached
-    notes = {**run.notes, FRUITLESS: str(fruitless)}
+    again = now + PAUSES[min(fruitless, len(PAUSES)) - 1] if fruitless and pauses else now
+    notes = {**run.notes, FRUITLESS: str(fruitless), AGAIN: again.isoformat()}
     if further:
         notes[REACHED] = f"{stage} {done}"
     return replace(run, notes=notes)
@@ -35,6 +43,12 @@ def broken_off(run: Run) -> Run:
 def fruitless_breaks(run: Run) -> int:
     """How often a run has broken off since it last got further."""
     return int(run.notes.get(FRUITLESS, "0"))
+
+
+def goes_on_at(run: Run) -> datetime | None:
+    """When a run that broke off is launched again; None for one that is at work."""
+    again = run.notes.get(AGAIN)
+    return datetime.fromisoformat(again) if again and run.state is RunState.WAITING else None
 
 
 def tell_progress(progress: Progress) -> str:

@@ -38,15 +38,24 @@ _ALLOWED: Mapping[Act, frozenset[VersionStage]] = {
 }
 
 _NEXT: Mapping[VersionStage, str] = {
-    VersionStage.CANDIDATE: "it answers nobody; measure it or promote it",
-    VersionStage.HELD: "it answers nobody; measure it again, or promote it",
-    VersionStage.CANARY: "it answers a share of the sessions; promote it or roll it back",
+    VersionStage.CANDIDATE: "it answers nobody; measure it, or promote it",
+    VersionStage.HELD: "it answers nobody; measure it again, deploy it for a trial, or promote it",
+    VersionStage.CANARY: "a running server has it answer a share of the sessions; promote it or roll it back",
     VersionStage.SERVING: "it answers already; roll it back first",
     VersionStage.RETIRED: "it answers nobody any more; promote it to have it back",
     VersionStage.REJECTED: "it measured worse and never answered; measure it again, or train another",
     VersionStage.ROLLED_BACK: "it answers nobody any more; promote it to have it back, or train another",
     VersionStage.DROPPED: "its files are gone; train another",
 }
+
+
+def next_step(version: ModelVersion) -> str:
+    """What can be done with a version as it is."""
+    if version.tainted_by and version.stage is not VersionStage.DROPPED:
+        return "it was trained on what has been excluded since; drop it, and train another"
+    if version.stage is VersionStage.CANDIDATE and version.verdict is not None:
+        return "it has passed, and waits until the version on trial is decided on"
+    return _NEXT[version.stage]
 
 
 def check_act(act: Act, version: ModelVersion) -> None:

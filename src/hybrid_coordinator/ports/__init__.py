@@ -33,6 +33,7 @@ from hybrid_coordinator.ports.recording import (
 from hybrid_coordinator.ports.training import (
     Material,
     ModelHost,
+    Pause,
     RunReport,
     Runs,
     Trainer,
@@ -59,6 +60,7 @@ __all__ = [
     "ModelHost",
     "OwnTelemetry",
     "PassageRecord",
+    "Pause",
     "RunReport",
     "Runs",
     "Table",

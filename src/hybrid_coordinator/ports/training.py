@@ -1,6 +1,6 @@
 """The doors of training: the runs and what came of them, who trains, and where a version of a model answers."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -88,16 +88,20 @@ class Trainer(Protocol):
         """End what runs here, so that a later launch can go on with it. Idempotent."""
 
 
+Pause = Callable[[], Awaitable[None]]
+"""Returns when nobody who waits for an answer is disturbed; raises ModelUnavailable for what must not be done now."""
+
+
 class ModelHost(Protocol):
     """Where the versions of one model of the house run."""
 
     async def base(self) -> BaseWeights:
         """The weights that adapters of it are made for. Raises ModelUnavailable."""
 
-    async def open(self, version: ModelVersion | None, artefact: Path | None, *, at_once: bool = False) -> Model:
+    async def open(self, version: ModelVersion | None, artefact: Path | None, *, pause: Pause | None = None) -> Model:
         """A model that answers as this version (None: as the base), beside whatever answers now, loaded and checked.
 
-        `at_once`: somebody waits for an answer, so what would first have to be brought to a server is unavailable.
+        `pause` comes just before a server is started anew, or a model is made on one; None: nobody asks it.
         Its `Finished.model` is the version's name. Closing it ends what was started for it. Raises ModelRefused for a
         version that never will (of another base, a spoilt file, a server that must be restarted first: the message has
         the exact command), ModelUnavailable for what may pass.

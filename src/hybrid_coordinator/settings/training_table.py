@@ -28,7 +28,7 @@ TRAINING_TABLE: tuple[Setting, ...] = (
     Setting("HYBRID_FINETUNE_ATTEMPTS", "finetune.attempts", COUNT, "How often one may break off without getting any further."),
     Setting("HYBRID_FINETUNE_KEEP_RUNS", "finetune.keep_runs", COUNT, "How many folders of old runs stay, besides those of versions in use."),
     Setting("HYBRID_FINETUNE_RECIPE", "training.recipe", TEXT, "A TOML file that says how: rank, alpha, targets, epochs, learning_rate, batch, length, seed and more."),
-    Setting("HYBRID_FINETUNE_BASE", "training.base", TEXT, "The weights of the local model (a GGUF file or a Hugging Face folder), where its server has them elsewhere."),
+    Setting("HYBRID_FINETUNE_BASE", "training.base", TEXT, "A copy of the GGUF file that the llama.cpp or Ollama server has, where that lies on another machine."),
     Setting("HYBRID_FINETUNE_THREADS", "training.threads", COUNT_OR_ZERO, "How many threads train; 0: one a core."),
     Setting("HYBRID_DEPLOY_HOOK", "training.deploy_hook", TEXT, "A command that lets the llama.cpp server have a new adapter; it finds HYBRID_ADAPTER, HYBRID_VERSION and HYBRID_BASE in its environment, and in HYBRID_ADAPTERS, separated as in PATH, every adapter that the server must have afterwards."),
     Setting("HYBRID_RECALL_SHARE", "held_out.most_recall", UNIT, "The share of training rows that is held back to see whether what was taught is known in other words."),

@@ -8,6 +8,7 @@ import anyio
 from hybrid_coordinator.domain.route import Location, ModelCard
 from hybrid_coordinator.domain.training import BaseWeights
 from hybrid_coordinator.domain.versions import ModelVersion
+from hybrid_coordinator.ports import Pause
 from hybrid_coordinator.testing.model import Script, ScriptedModel
 
 
@@ -15,9 +16,10 @@ class ScriptedHost:
     """The `ModelHost` port over scripted models.
 
     `scripts` holds what a version (the base, by its own name) does for each prompt, unless it says "An answer.";
-    `troubles` what opening one raises, and `gates` what opening one waits for. `opened` are all that were opened, with
-    their names, in order; `settled` the names that a server outside was settled on, `dropped` those it was told to
-    drop.
+    `troubles` what opening one raises, `lost` what asking for the base raises, and `gates` what opening one waits for.
+    Those that are `absent` have to be brought to their server first, in a pause. `opened` are all that were opened,
+    with their names, in order; `settled` the names that a server outside was settled on, `dropped` those it was told
+    to drop.
     """
 
     def __init__(
@@ -28,20 +30,27 @@ class ScriptedHost:
         self.troubles: dict[str, Exception] = {}
         self.gates: dict[str, anyio.Event] = {}
         self.opened: list[tuple[str, ScriptedModel]] = []
+        self.absent: set[str] = set()
+        self.lost: Exception | None = None
         self.settled: list[str] = []
         self.dropped: list[str] = []
 
     async def base(self) -> BaseWeights:
+        if self.lost is not None:
+            raise self.lost
         return self._base
 
     async def open(
-        self, version: ModelVersion | None, artefact: Path | None, *, at_once: bool = False
+        self, version: ModelVersion | None, artefact: Path | None, *, pause: Pause | None = None
     ) -> ScriptedModel:
         name = version.name if version else self._base.name
         if (gate := self.gates.get(name)) is not None:
             await gate.wait()
         if (trouble := self.troubles.get(name)) is not None:
             raise trouble
+        if name in self.absent and pause is not None:
+            await pause()
+        self.absent.discard(name)
         model = ScriptedModel(*self._scripts.get(name, ()), card=ModelCard(name, Location.LOCAL))
         self.opened.append((name, model))
         return model

@@ -51,7 +51,7 @@ def write_merged(
     encoding, file_type = KINDS[kind]
     with whole_file(file) as part:
         writer = GGUFWriter(part, str(reader.fields["general.architecture"].contents()))
-        _copy_keys(reader, writer)
+        copy_keys(reader, writer)
         writer.add_name(name)
         writer.add_file_type(file_type)
         writer.add_string(BASE_SHA256, base_sha256)
@@ -60,9 +60,10 @@ def write_merged(
         finish(writer)
 
 
-def _copy_keys(reader: GGUFReader, writer: GGUFWriter) -> None:
+def copy_keys(reader: GGUFReader, writer: GGUFWriter, but: tuple[str, ...] = ()) -> None:
+    """All metadata but what the writer of a file sets, and keys that begin with one of these."""
     for field in reader.fields.values():
-        if not field.name.startswith(LAID_OUT):
+        if not field.name.startswith((*LAID_OUT, *but)):
             inner = field.types[-1] if field.types[0] == GGUFValueType.ARRAY else None
             writer.add_key_value(field.name, field.contents(), field.types[0], sub_type=inner)
 

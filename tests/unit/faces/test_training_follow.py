@@ -8,7 +8,16 @@ import pytest
 
 from hybrid_coordinator.faces.cli.training import _follow
 
-RUN = {"event": "run", "id": "run-1", "stage": "train", "done": 1, "total": 2, "seconds_left": 9.0}
+RUN = {
+    "event": "run",
+    "id": "run-1",
+    "state": "running",
+    "error": "",
+    "stage": "train",
+    "done": 1,
+    "total": 2,
+    "seconds_left": 9.0,
+}
 MEASURED = {"event": "version", "name": "v1", "stage": "candidate", "decision": None, "why": "73 questions left"}
 
 

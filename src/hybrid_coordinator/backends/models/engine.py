@@ -1,5 +1,6 @@
 """The built-in llama.cpp engine: one child process, started when it is needed and watched over."""
 
+import signal
 from dataclasses import dataclass
 
 import anyio
@@ -67,6 +68,10 @@ class LlamaCppEngine:
             with anyio.move_on_after(LAST_BREATH_S):
                 await child.process.wait()
         return child is not None and not child.alive
+
+    async def died_by_itself(self) -> bool:
+        """Whether it is dead, and nobody killed it."""
+        return await self.died() and self._child is not None and self._child.process.returncode != -signal.SIGKILL
 
     def note_success(self) -> None:
         """A whole answer was given: what failed before is forgiven."""

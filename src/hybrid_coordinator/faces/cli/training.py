@@ -11,6 +11,7 @@ from rich.table import Table
 
 from hybrid_coordinator.faces.cli.session import call, json_option, print_json, run
 from hybrid_coordinator.faces.cli.showing import err, out, safe
+from hybrid_coordinator.faces.client import Client, HouseClient
 
 COLOURS = {
     "serving": "green",
@@ -58,8 +59,8 @@ def train(
     A run that was interrupted goes on where it was: the same command takes it up again.
     """
     if status_of or cancel:
-        told = call("training_run", run_id=status_of) if status_of else call("cancel_training", run_id=cancel)
-        print_json(told) if as_json else show_run(told)
+        told, is_served = run(lambda client: _look(client, status_of, cancel))
+        print_json(told) if as_json else show_run(told, is_served=is_served)
         return
     fields = {
         "recipe": recipe.read_text(encoding="utf-8") if recipe else "",
@@ -67,7 +68,7 @@ def train(
         "export": not no_export,
     }
     if detach:
-        begun = call("train_model", **fields)
+        begun = run(lambda client: _begin(client, fields))
         print_json(begun) if as_json else out.print(f"run {safe(begun['id'])} has begun: train --status {begun['id']}")
         return
     err.quiet = as_json
@@ -96,6 +97,18 @@ def deploy(name: str, everybody: bool, why: str, as_json: bool) -> None:
     print_json(version) if as_json else show_version(version)
 
 
+async def _look(client: Client, status_of: str | None, cancel: str | None) -> tuple[dict[str, Any], bool]:
+    """A run, and whether there is a server that goes on with it."""
+    operation, run_id = ("training_run", status_of) if status_of else ("cancel_training", cancel)
+    return await client.call(operation, {"run_id": run_id}), not isinstance(client, HouseClient)
+
+
+async def _begin(client: Client, fields: dict[str, Any]) -> dict[str, Any]:
+    if isinstance(client, HouseClient):
+        raise click.ClickException("no server runs here that would go on with it: `serve` first, or leave out --detach")
+    return await client.call("train_model", fields)
+
+
 async def _follow(events: AsyncGenerator[dict[str, Any], None]) -> dict[str, Any]:
     with _Course() as course:
         run_id = ""
@@ -108,7 +121,8 @@ async def _follow(events: AsyncGenerator[dict[str, Any], None]) -> dict[str, Any
                     continue
                 run_id, left = event["id"], event["seconds_left"]
                 stage = STAGES.get(event["stage"], event["stage"])
-                course.show(stage, stage, event["done"], event["total"] or None, left)
+                words = f"waiting: {safe(event['error'])}" if event["state"] == "waiting" and event["error"] else stage
+                course.show(words, words, event["done"], event["total"] or None, left)
     raise click.ClickException(f"it ended without a version; `hybrid-coordinator train --status {run_id}` tells why")
 
 
@@ -148,12 +162,14 @@ def _minutes(seconds: float) -> str:
     return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
 
 
-def show_run(told: Mapping[str, Any]) -> None:
-    """How a run stands."""
+def show_run(told: Mapping[str, Any], *, is_served: bool = True) -> None:
+    """How a run stands, and what goes on with it."""
     out.print(f"[bold]{told['state']}[/] run {safe(told['id'])}: {told['rows']:,} rows, {told['pairs']:,} pairs")
     if told["state"] in ("running", "waiting"):
         left = "" if told["seconds_left"] is None else f", about {_minutes(told['seconds_left'])} left"
         out.print(f"{STAGES.get(told['stage'], told['stage'])}: {told['done']:,} of {told['total']:,}{left}")
+        if not is_served:
+            out.print("No server runs here, so it stands still: `train` takes it up, and `serve` goes on with it.")
     if told["error"]:
         out.print(f"[red]{safe(told['error'])}[/]")
     if told["version"]:
@@ -174,15 +190,7 @@ def show_version(version: Mapping[str, Any]) -> None:
         out.print(f"[bold]{version['decision']}[/]: {safe(version['decided'])}")
     if version["why"] != version["decided"]:
         out.print(safe(version["why"]))
-    name = safe(version["name"])
-    if version["stage"] == "canary":
-        out.print(
-            f"A running server tries it on a share of the sessions; `models promote {name}` lets it answer everybody."
-        )
-    if version["stage"] == "held":
-        out.print(
-            f"It answers nobody. `deploy {name}` has a share of the sessions try it, and their outcomes judge it."
-        )
+    out.print(f"[dim]{safe(version['next'])}[/]")
 
 
 def measured_table(title: str, measured: list[Mapping[str, Any]]) -> Table:
@@ -263,13 +271,13 @@ def promote(name: str, why: str, as_json: bool) -> None:
 
 
 @click.command("rollback")
-@click.argument("name", default="local")
+@click.argument("name", default="")
 @click.option("--why", default="", help="For the log.")
 @json_option
 def roll_back(name: str, why: str, as_json: bool) -> None:
     """Go back to the version that answered before, or to the base.
 
-    NAME is the version to be taken back, or the model that answers with it (local, where none is said).
+    NAME is the version to be taken back, or the model that answers with it; it can be left out where only one does.
     """
     listed = call("roll_back_version", model=name, why=why)
     print_json(listed) if as_json else show_versions(listed)

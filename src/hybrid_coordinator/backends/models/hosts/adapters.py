@@ -85,8 +85,15 @@ async def check_adapter(
             raise _refused(version, artefact, f"has the sha256 {sha256}, and {version.sha256} was trained")
         reason = await anyio.to_thread.run_sync(_why_not, artefact, base.sha256)
     except FileNotFoundError as error:  # another process on the same records may have it
-        raise ModelUnavailable(f"the file {str(artefact)!r} of version {version.name!r} is not here") from error
-    except (OSError, ValueError) as error:
+        raise ModelUnavailable(
+            f"the file {str(artefact)!r} of version {version.name!r} is not here (of runs that nobody needs, "
+            f"HYBRID_FINETUNE_KEEP_RUNS are kept): {NEXT_STEP}"
+        ) from error
+    except OSError as error:
+        raise ModelUnavailable(
+            f"the file {str(artefact)!r} of version {version.name!r} cannot be read now ({error}): look at its disk"
+        ) from error
+    except ValueError as error:
         raise _refused(version, artefact, f"cannot be read ({error})") from error
     if reason:
         raise _refused(version, artefact, f"is not for {base.name!r} (sha256 {base.sha256}): {reason}")

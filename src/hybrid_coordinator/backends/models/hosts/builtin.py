@@ -16,7 +16,7 @@ from hybrid_coordinator.domain.route import ModelCard
 from hybrid_coordinator.domain.training import BaseWeights
 from hybrid_coordinator.domain.versions import ModelVersion
 from hybrid_coordinator.errors import ModelRefused, ModelUnavailable
-from hybrid_coordinator.ports import Clock, Model
+from hybrid_coordinator.ports import Clock, Model, Pause
 
 
 class BuiltinHost:
@@ -44,7 +44,7 @@ class BuiltinHost:
         await check_gguf(path)
         return BaseWeights(path.stem, await self._fingerprints.of(path), str(path))
 
-    async def open(self, version: ModelVersion | None, artefact: Path | None, *, at_once: bool = False) -> Model:
+    async def open(self, version: ModelVersion | None, artefact: Path | None, *, pause: Pause | None = None) -> Model:
         weights = await self._weights_of(version, artefact)
         engine = LlamaCppEngine(weights, self._clock, self._policy)
         model = LlamaCppModel(self._card, engine, self._patience)
@@ -75,7 +75,7 @@ async def _try(model: LlamaCppModel, engine: LlamaCppEngine, weights: Weights) -
     try:
         await hear(model)
     except ModelUnavailable as error:
-        if await engine.died():
+        if await engine.died_by_itself():
             raise ModelRefused(
                 f"{weights.alias!r} ended the engine with its first word ({error}): train another"
             ) from error

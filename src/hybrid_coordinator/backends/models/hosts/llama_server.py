@@ -1,6 +1,7 @@
 """Versions on a llama.cpp server that the user runs: adapters that it loaded at its start, chosen by each request."""
 
-from collections.abc import AsyncIterator
+import os
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from hybrid_coordinator.domain.route import ModelCard
 from hybrid_coordinator.domain.training import BaseWeights
 from hybrid_coordinator.domain.versions import ModelVersion
 from hybrid_coordinator.errors import ModelUnavailable
-from hybrid_coordinator.ports import Model
+from hybrid_coordinator.ports import Model, Pause
 
 LOOK_AGAIN_S = 0.2
 """Between two looks at a server that a hook has restarted: it tells nobody when it is up."""
@@ -49,7 +50,6 @@ class LlamaServerHost:
         self._hook = hook
         self._restart_s = restart_s
         self._fingerprints = fingerprints or Fingerprints()
-        self._opened: list[LoraModel] = []
 
     async def base(self) -> BaseWeights:
         async with self._reach() as api:
@@ -58,12 +58,12 @@ class LlamaServerHost:
             return BaseWeights(path.stem, await self._fingerprints.of(path), str(path))
         except OSError as error:
             raise self._endpoint.refused(
-                f"has weights that cannot be read here ({error}): set HYBRID_LOCAL_MODEL_PATH to a copy of them"
+                f"has weights that cannot be read here ({error}): set HYBRID_FINETUNE_BASE to a copy of that file"
             ) from error
 
-    async def open(self, version: ModelVersion | None, artefact: Path | None, *, at_once: bool = False) -> Model:
+    async def open(self, version: ModelVersion | None, artefact: Path | None, *, pause: Pause | None = None) -> Model:
         base = await self.base()
-        path = (await self._loaded(version, artefact, base, bring=not at_once)).path if version else ""
+        path = (await self._brought(version, artefact, base, pause)).path if version else ""
         client = open_client(trust_env=False)
         server = LlamaServerModel(
             self._card,
@@ -80,12 +80,11 @@ class LlamaServerHost:
         except BaseException:
             await model.aclose()
             raise
-        self._opened = [*self._in_use(), model]
         return model
 
     async def settle(self, version: ModelVersion | None, artefact: Path | None) -> None:
         """For those who ask the server without asking here."""
-        chosen = await self._loaded(version, artefact, await self.base(), bring=False) if version else None
+        chosen = await self._loaded(version, artefact, await self.base()) if version else None
         async with self._reach() as api:
             loaded = await api.adapters()
             wanted = wishes(loaded, chosen and _same(loaded, chosen.path), version.scale if version else 0.0)
@@ -101,24 +100,33 @@ class LlamaServerHost:
         async with open_client(trust_env=False) as client:
             yield LoraApi(JsonApi(self._endpoint, client, self._patience.first_word_s))
 
-    async def _loaded(
-        self, version: ModelVersion, artefact: Path | None, base: BaseWeights, *, bring: bool
-    ) -> LoadedAdapter:
-        """The adapter of a version in the server, brought there by the hook if it must and may be."""
+    async def _loaded(self, version: ModelVersion, artefact: Path | None, base: BaseWeights) -> LoadedAdapter:
+        """The adapter of a version in the server."""
         adapter = await check_adapter(version, artefact, base, self._fingerprints)
-        found = await self._find(version, adapter)
-        if found is None and self._hook is not None and bring:
-            kept = sorted({model.path for model in self._in_use() if model.path})
-            said = await self._hook.run(version, adapter, base, kept)
-            found = await self._await(version, adapter, said)
-        return found or await self._refuse(version, adapter)
+        return await self._find(version, adapter, await self._list()) or await self._refuse(version, adapter)
 
-    def _in_use(self) -> list[LoraModel]:
-        return [model for model in self._opened if not model.closed]
+    async def _brought(
+        self, version: ModelVersion, artefact: Path | None, base: BaseWeights, pause: Pause | None
+    ) -> LoadedAdapter:
+        """The same, brought there by the hook where there is one and it must be."""
+        if self._hook is None:
+            return await self._loaded(version, artefact, base)
+        adapter = await check_adapter(version, artefact, base, self._fingerprints)
+        loaded = await self._list()
+        if found := await self._find(version, adapter, loaded):
+            return found
+        if pause is not None:
+            await pause()
+        said = await self._hook.run(version, adapter, base, _still_there(loaded, adapter))
+        return await self._await(version, adapter, said)
 
-    async def _find(self, version: ModelVersion, adapter: Path) -> LoadedAdapter | None:
+    async def _list(self) -> tuple[LoadedAdapter, ...]:
         async with self._reach() as api:
-            loaded = await api.adapters()
+            return await api.adapters()
+
+    async def _find(
+        self, version: ModelVersion, adapter: Path, loaded: Sequence[LoadedAdapter]
+    ) -> LoadedAdapter | None:
         for one in loaded:
             if await self._is(one, version, adapter):
                 return one
@@ -135,7 +143,7 @@ class LlamaServerHost:
         with anyio.move_on_after(self._restart_s):
             while True:
                 try:
-                    found = await self._find(version, adapter)
+                    found = await self._find(version, adapter, await self._list())
                 except ModelUnavailable:  # it is being restarted
                     found = None
                 if found:
@@ -149,11 +157,21 @@ class LlamaServerHost:
         async with self._reach() as api:
             adapters = [*(one.path for one in await api.adapters()), str(adapter)]
             command = restart_command(await api.weights_path(), adapters)
-        otherwise = "wait until the deploy hook has run" if self._hook else "set a deploy hook"
         raise ModelUnavailable(
             f"version {version.name!r} is not loaded by the llama.cpp server at {self._endpoint.base_url!r}, which "
-            f"takes adapters at its start only: restart it with its other options and `{command}`, or {otherwise}"
+            f"takes adapters at its start only: restart it with its other options and `{command}`, or set a deploy hook"
         )
+
+
+def _still_there(loaded: Sequence[LoadedAdapter], adapter: Path) -> list[str]:
+    """Paths of those adapters of a server that it can load again. What is not to be found at its path may lie where the
+    server is; a run's that has been removed here is not loaded again."""
+    runs = adapter.parent.parent
+    return [
+        one.path
+        for one in loaded
+        if os.access(one.path, os.F_OK) or os.access(runs.joinpath(*Path(one.path).parts[-2:]), os.F_OK)
+    ]
 
 
 def _same(loaded: tuple[LoadedAdapter, ...], path: str) -> LoadedAdapter | None:

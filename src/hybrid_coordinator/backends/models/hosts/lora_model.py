@@ -29,8 +29,7 @@ class LoraModel:
         self._api = api
         self._base_name = base_name
         self._version = version
-        self.path = path
-        self.closed = False
+        self._path = path
 
     @property
     def card(self) -> ModelCard:
@@ -38,7 +37,7 @@ class LoraModel:
 
     async def stream(self, prompt: Prompt) -> AsyncGenerator[Spoken, None]:
         loaded = await self._api.adapters()
-        chosen = next((one for one in loaded if self.path and one.path == self.path), None)
+        chosen = next((one for one in loaded if self._path and one.path == self._path), None)
         name, scale = self._who(chosen)
         async with aclosing(self._model.stream(prompt, request_fields(loaded, chosen, scale))) as pieces:
             async for piece in pieces:
@@ -48,7 +47,6 @@ class LoraModel:
         await self._model.check()
 
     async def aclose(self) -> None:
-        self.closed = True
         await self._model.aclose()
 
     def _who(self, chosen: LoadedAdapter | None) -> tuple[str, float]:

@@ -4,11 +4,10 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import replace
 
-from hybrid_coordinator.domain.query import Finished, Prompt, Role, Spoken, Turn
+from hybrid_coordinator.domain.query import Finished, Prompt, Spoken
 from hybrid_coordinator.domain.route import ModelCard
+from hybrid_coordinator.domain.versions import FIRST_WORDS
 from hybrid_coordinator.ports import Model
-
-FIRST_WORDS = Prompt((Turn(Role.USER, ("Say yes.",)),), max_tokens=2, temperature=0.0)
 
 
 async def hear(model: Model) -> None:

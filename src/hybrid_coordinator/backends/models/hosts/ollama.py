@@ -1,11 +1,13 @@
 """Versions as models of an Ollama server: made of its own model and an adapter, or of merged weights."""
 
+import os
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import anyio
+import anyio.to_thread
 
 from hybrid_coordinator.backends.http import Endpoint, open_client
 from hybrid_coordinator.backends.models.hosts.adapters import Fingerprints, check_adapter
@@ -18,12 +20,13 @@ from hybrid_coordinator.domain.route import ModelCard
 from hybrid_coordinator.domain.training import BaseWeights
 from hybrid_coordinator.domain.versions import ModelVersion
 from hybrid_coordinator.errors import ModelRefused
-from hybrid_coordinator.ports import Model
+from hybrid_coordinator.ports import Model, Pause
 
 MERGED = "merged.gguf"
 """Beside the adapter, where the run's recipe asked for it."""
 
 HASH_SHOWN = 12
+COPY = "set HYBRID_FINETUNE_BASE to a copy of the GGUF file that it has"
 
 
 class OllamaHost:
@@ -37,31 +40,36 @@ class OllamaHost:
         model: str,
         patience: Patience,
         work_s: float = 600.0,
+        weights: Path | None = None,
         fingerprints: Fingerprints | None = None,
     ) -> None:
-        """`model` is the server's name of the base. Making a version may take as long as `work_s`."""
+        """`model` is the server's name of the base, `weights` a copy of its weights for where the server's files are
+        not on this machine. Making a version may take as long as `work_s`."""
         self._card = card
         self._endpoint = Endpoint(f"model {card.name!r}", base_url)
         self._model = model
         self._patience = patience
         self._work_s = work_s
+        self._weights = weights
         self._fingerprints = fingerprints or Fingerprints()
 
     async def base(self) -> BaseWeights:
-        """`path` is "" where the server's files are not on this machine."""
+        """`path` is "" where the weights are not on this machine."""
         async with self._reach() as api:
             path, sha256 = await api.weights(self._model)
-        return BaseWeights(self._model, sha256, path if await anyio.Path(path).is_file() else "")
+        readable = await anyio.to_thread.run_sync(os.access, path, os.R_OK)  # a service's files may be its own
+        here = path if readable else await self._copy(sha256)
+        return BaseWeights(self._model, sha256, here)
 
-    async def open(self, version: ModelVersion | None, artefact: Path | None, *, at_once: bool = False) -> Model:
+    async def open(self, version: ModelVersion | None, artefact: Path | None, *, pause: Pause | None = None) -> Model:
         if version is None:
             return await self._heard(self._model, self._model)
         adapter = await check_adapter(version, artefact, await self.base(), self._fingerprints)
         name = ollama_name(version)
         async with self._reach() as api:
             if not await api.has(name):
-                if at_once:
-                    raise self._endpoint.unavailable(f"has no model {name!r} any more: it is made again")
+                if pause is not None:
+                    await pause()
                 await self._make(api, version, adapter)
         return await self._heard(name, version.name)
 
@@ -76,6 +84,19 @@ class OllamaHost:
     async def _reach(self) -> AsyncIterator[OllamaApi]:
         async with open_client(trust_env=False) as client:
             yield OllamaApi(JsonApi(self._endpoint, client, self._patience.first_word_s), self._work_s)
+
+    async def _copy(self, sha256: str) -> str:
+        if self._weights is None:
+            return ""
+        try:
+            found = await self._fingerprints.of(self._weights)
+        except OSError as error:
+            raise self._endpoint.refused(f"has a copy of its weights that cannot be read ({error}): {COPY}") from error
+        if found != sha256:
+            raise self._endpoint.refused(
+                f"has weights of the sha256 {sha256}, and {str(self._weights)!r} has {found}: {COPY}"
+            )
+        return str(self._weights)
 
     async def _make(self, api: OllamaApi, version: ModelVersion, adapter: Path) -> None:
         """Ollama knows no strength of an adapter, and since 0.34.1 it takes none at all."""

@@ -8,7 +8,7 @@ from hybrid_coordinator.domain.training import BaseWeights
 from hybrid_coordinator.domain.versions import ModelVersion
 from hybrid_coordinator.errors import ModelRefused
 from hybrid_coordinator.logic.teaching_backends import vendor_base
-from hybrid_coordinator.ports import Model
+from hybrid_coordinator.ports import Model, Pause
 
 
 class OpenAIHost:
@@ -23,7 +23,7 @@ class OpenAIHost:
         """Known by its name alone."""
         return vendor_base(self._name)
 
-    async def open(self, version: ModelVersion | None, artefact: Path | None, *, at_once: bool = False) -> Model:
+    async def open(self, version: ModelVersion | None, artefact: Path | None, *, pause: Pause | None = None) -> Model:
         if version is not None and not version.vendor_model:
             raise ModelRefused(f"version {version.name!r} has no name at its vendor: train a new version there")
         if version is not None and version.base.name != self._name:
