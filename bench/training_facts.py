@@ -1,4 +1,4 @@
-"""Facts of platforms that do not exist, in two sets, and eleven ways to ask for each: no model can know them."""
+"""Facts of platforms that do not exist, in three sets, and eleven ways to ask for each: no model can know them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,6 +1,6 @@
 """A room to train in: a real dataset on disk, runs in memory, a trainer that is done at once, and time that stands."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from hashlib import sha256
@@ -92,6 +92,7 @@ class FinetuningRoom:
     host: FixedHost = field(default_factory=FixedHost)
     policy: FinetunePolicy = EAGER
     trainer: Trainer | None = None
+    teachings: tuple[Teaching, ...] = (Teaching.LORA,)
     load: float = 0.0
     quiet: float = 1e6
     told: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
@@ -113,7 +114,7 @@ class FinetuningRoom:
 
     def finetuner(self, name: str = "first", *, wall: Callable[[datetime], datetime] | None = None) -> Finetuner:
         assert self.trainer is not None
-        courses: Mapping[Teaching, Course] = {Teaching.LORA: Course("local", self.trainer, self.host)}
+        courses = {teaching: Course("local", self.trainer, self.host) for teaching in self.teachings}
         courtesy = Courtesy([self.trainer], self.traffic, self.clock)
         registrar = Registrar(
             self.runs,

@@ -321,6 +321,8 @@ async def test_what_got_no_further_is_launched_again_after_a_pause_and_by_anothe
     advance(room, 901)
     await room.finetuner("second").work()
 
+    spent = [one.spent_s for one in await room.runs.runs(limit=1)]
+    assert spent[0] < 61  # waiting is no training
     assert all("goes on at" in one and "the process was killed" in one for one in told)
     assert (within_the_pause, after_it, len(trainer.launched)) == (2, 3, 4)
 
@@ -341,6 +343,36 @@ async def test_a_run_that_takes_longer_than_its_budget_is_ended(tmp_path: Path) 
     ended = await room.runs.run(run.id)
     assert (ended.state, ended.error) == (RunState.FAILED, "it took more than its 30 minutes")
     assert (await trainer.poll(run)).state is RunState.CANCELLED
+
+
+async def test_a_vendors_queue_is_no_time_of_this_machine(tmp_path: Path) -> None:
+    room, _ = room_of(tmp_path, lambda _run, _polls: running(1))
+    room.teachings = (Teaching.OPENAI,)
+    await publish(room.dataset, some_rows())
+    finetuner = room.finetuner()
+    run = await finetuner.start(recipe=RECIPE, teaching=Teaching.OPENAI)
+
+    advance(room, 7 * DAY)
+    await finetuner.work()
+
+    assert (await room.runs.run(run.id)).state is RunState.RUNNING
+
+
+async def test_a_trainer_that_is_away_is_not_asked_again_at_once(tmp_path: Path) -> None:
+    trainer = LostTrainer(MemoryWorkshop(), report=lambda _run, _polls: broken(0))
+    room = FinetuningRoom(tmp_path, trainer=trainer)
+    await publish(room.dataset, some_rows())
+    finetuner = room.finetuner()
+    run = await begin(finetuner)
+
+    for _ in range(5):
+        await finetuner.work()
+    early = (await room.runs.run(run.id)).attempts
+    advance(room, 61)
+    with pytest.raises(Unavailable):
+        await finetuner.work()
+
+    assert (early, (await room.runs.run(run.id)).attempts) == (1, 2)
 
 
 async def test_a_failure_that_is_final_is_told_with_its_reason(tmp_path: Path) -> None:

@@ -9,7 +9,9 @@ from peft import LoraConfig, get_peft_model
 from torch.nn.functional import kl_div
 from transformers import LlamaConfig, LlamaForCausalLM
 
+from hybrid_coordinator.training.encoding import IGNORED
 from hybrid_coordinator.training.prefix_tree import PrefixTree, grow, grow_within, reads_trees, tree_logits
+from hybrid_coordinator.training.staying import Passing, tree_losses
 from hybrid_coordinator.training.straying import base_logits, divergence
 
 SEQUENCES = ([5, 6, 7, 8], [5, 6, 9], [5, 6, 7, 8, 10], [11, 6, 7], [5, 6, 9])
@@ -197,3 +199,31 @@ def test_the_base_is_heard_beneath_an_adapter_and_a_model_that_has_learned_stray
     assert divergence(tree_logits(model, tree, range(4)), before) > 100 * NEAR
     moved = {name.split(".")[-3] for name, weights in model.named_parameters() if weights.grad is not None}
     assert moved == {"lora_A", "lora_B"}
+
+
+@pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning")
+def test_losses_and_gradients_are_the_same_however_many_trees_it_takes() -> None:
+    config = LoraConfig(r=2, target_modules=["q_proj", "v_proj"], task_type="CAUSAL_LM")
+    torch.manual_seed(4)
+    model = get_peft_model(tiny_llama(), config).eval()
+    for name, weights in model.named_parameters():
+        if "lora_B" in name:
+            torch.nn.init.normal_(weights, std=0.5)
+    rows, kept = [list(one) for one in SEQUENCES], [5, 6, 7, 12, 13]
+    labels = [[IGNORED, IGNORED, *row[2:]] for row in rows]
+    found = []
+    for most, shared in ((100, True), (9, True), (5, True), (1, True), (100, False)):
+        model.zero_grad()
+        losses = list(tree_losses(model, Passing(most, shared, 0.5, 3), rows, labels, 7, kept))
+        for loss in losses:
+            loss.backward()
+        found.append(
+            (len(losses), sum(losses).detach(), {n: p.grad for n, p in model.named_parameters() if p.requires_grad})
+        )
+
+    assert [trees for trees, *_ in found] == [1, 2, 5, 6, 6]
+    for _, loss, gradients in found[1:]:
+        torch.testing.assert_close(loss, found[0][1], atol=NEAR, rtol=NEAR)
+        for name, gradient in gradients.items():
+            apart = (gradient - found[0][2][name]).norm() / found[0][2][name].norm()
+            assert apart < 0.02  # where the hardware does so, halves are multiplied

@@ -415,8 +415,7 @@ async def test_a_canary_that_cannot_be_opened_again_is_rolled_back() -> None:
 async def test_a_canary_is_not_condemned_while_not_even_the_base_is_to_be_had() -> None:
     room = VersionRoom()
     await room.keep(make_version(1, CANARY, canary_since=START))
-    room.host.troubles["tiny+v1"] = ModelRefused("the disk with the weights is not there")
-    room.host.lost = ModelRefused("the disk with the weights is not there")
+    room.host.troubles |= {name: ModelRefused("the disk with the weights is not there") for name in ("tiny", "tiny+v1")}
 
     with pytest.raises(ModelRefused):
         await room.following.follow("local")

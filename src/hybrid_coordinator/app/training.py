@@ -13,7 +13,7 @@ import anyio
 from hybrid_coordinator.daemon import Worker
 from hybrid_coordinator.domain.training import UNFINISHED, Recipe, Run, RunState, Teaching
 from hybrid_coordinator.domain.versions import ModelVersion, VersionStage
-from hybrid_coordinator.errors import BadInput, Conflict, ModelUnavailable
+from hybrid_coordinator.errors import BadInput, Conflict, ModelRefused, ModelUnavailable
 from hybrid_coordinator.flows.caching import SemanticCache
 from hybrid_coordinator.flows.canary import CanaryWatch
 from hybrid_coordinator.flows.courtesy import Courtesy
@@ -156,6 +156,8 @@ class Training:
         while version.stage is VersionStage.CANDIDATE and version.verdict is None:
             try:
                 worked = await self.examiner.work()
+            except ModelRefused:  # waiting is of no use
+                raise
             except ModelUnavailable as error:
                 yield replace(version, why=f"waiting: {error}")
                 await anyio.sleep(AGAIN_S)

@@ -162,6 +162,7 @@ class Examiner:
             if sitter != exam.candidate or not self._is_final(sitter, error):
                 raise
             if not await self._sittings.answers(exam.rivals.base):  # then it is not the candidate's fault
+                self._sittings.forgive(sitter.name)
                 raise
             why = f"it cannot be examined: {error}"
             return await self._settle(candidate, exam.rivals.replaced, Verdict(Decision.ROLL_BACK, why), ())
@@ -235,6 +236,8 @@ class Examiner:
             )
             return None
         except ModelRefused as error:
+            if not await self._sittings.answers(rival):
+                raise
             verdict = Verdict(Decision.ROLL_BACK, f"it has passed, and its model does not take it: {error}")
             return await self._settle(passed, rival, verdict, passed.measured)
         return Worked(1, more=True, counts={"handed_over": 1}, detail=f"{passed.name} has passed its examination")

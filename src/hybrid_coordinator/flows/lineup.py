@@ -69,8 +69,9 @@ class Lineup:
         return Opened(name, await self._open(model, version))
 
     async def check_base(self, model: str) -> None:
-        """Raise ModelUnavailable when not even the weights of the base are to be had: that is no version's fault."""
-        await self._hosts[model].base()
+        """Raise ModelUnavailable when not even the base can be opened: that is no version's fault."""
+        opened = await self._open(model, None)
+        await opened.aclose()
 
     async def install(self, model: str, arms: Arms, opened: Opened | None = None) -> None:
         """Let those answer who should, as far as they are open; one on trial that should not be goes. Without waiting

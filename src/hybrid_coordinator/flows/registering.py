@@ -1,18 +1,21 @@
 """A finished run becomes a version of its model, and the folders of runs that nobody needs any more are removed."""
 
+import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 
 from hybrid_coordinator.domain.knowledge import Payload
 from hybrid_coordinator.domain.training import UNFINISHED, Run, Teaching
 from hybrid_coordinator.domain.versions import ModelVersion, VersionChange, VersionStage
-from hybrid_coordinator.errors import Damaged
+from hybrid_coordinator.errors import Damaged, ModelUnavailable
 from hybrid_coordinator.logic.taught_rows import sources_of
 from hybrid_coordinator.logic.version_names import version_name
 from hybrid_coordinator.logic.version_stages import predecessors
 from hybrid_coordinator.ports import Clock, Ledger, Runs, Workshop
 
 STEP = "train"
+
+logger = logging.getLogger(__name__)
 
 LOOKED_AT = 1_000
 """So many of the newest runs are tidied."""
@@ -34,8 +37,7 @@ class Registrar:
         keep_runs: int,
         forget: Callable[[ModelVersion], Awaitable[None]],
     ) -> None:
-        """`forget` has a server outside delete what it keeps of a version; where it is needed again, it is made again
-        from the folder of its run."""
+        """`forget` has a server outside delete what it keeps of a version."""
         self._forget = forget
         self._runs = runs
         self._workshop = workshop
@@ -71,9 +73,13 @@ class Registrar:
         for run in ended[self._keep_runs :]:
             if run.id in needed or not await self._workshop.size(run.id):
                 continue
-            for version in versions:
-                if version.run_id == run.id:
-                    await self._forget(version)
+            try:
+                for version in versions:
+                    if version.run_id == run.id:
+                        await self._forget(version)
+            except ModelUnavailable:  # the end of the next run tidies
+                logger.warning("a model server keeps an old version for now", exc_info=True, extra={"run": run.id})
+                continue
             await self._workshop.remove(run.id)
 
     def _version(self, run: Run, manifest: Payload, number: int) -> ModelVersion:

@@ -62,7 +62,7 @@ class Tutor:
 
     async def launch(self, run: Run, course: Course) -> Run:
         """It counts as launched before it is: a kill in between costs an attempt, and never makes two jobs."""
-        launched = await self._keep(run, state=RunState.RUNNING, attempts=run.attempts + 1, error="")
+        self._launched = launched = await self._keep(run, state=RunState.RUNNING, attempts=run.attempts + 1, error="")
         job = await course.trainer.launch(launched)
         self._launched = launched = await self._keep(launched, job=job)
         self._looked = run.id, self._active_s()
@@ -77,7 +77,9 @@ class Tutor:
         if course is None:
             return Worked(detail=f"run {run.id!r} waits: nobody here trains by {run.teaching.value!r}; cancel it")
         report = await course.trainer.poll(run)
-        run = await self._keep(run, progress=report.progress, spent_s=run.spent_s + self._active_since(run))
+        active_s = self._active_since(run)
+        spent_s = run.spent_s + (active_s if goes_on_at(run) is None else 0.0)
+        run = await self._keep(run, progress=report.progress, spent_s=spent_s)
         match report.state:
             case RunState.FINISHED:
                 return await self._finish(run)
@@ -114,9 +116,9 @@ class Tutor:
 
     async def _mend(self, run: Run, course: Course, report: RunReport) -> Worked:
         """Launch a run again that broke off, unless it does so again and again at one place; after a pause where this
-        process saw it get no further."""
+        process, which launched it, saw it get no further."""
+        was_seen = self._launched is not None and self._launched.id == run.id
         if goes_on_at(run) is None:
-            was_seen = self._launched is not None and self._launched.id == run.id
             notes = broken_off(run, self._clock.now(), pauses=was_seen).notes
             run = await self._keep(run, state=RunState.WAITING, notes=notes, error=report.error)
         if (times := fruitless_breaks(run)) >= self._attempts:
@@ -124,7 +126,7 @@ class Tutor:
             await course.trainer.cancel(run)  # a vendor may go on with what broke off here
             return _told(await self.end(run, RunState.FAILED, why))
         again = goes_on_at(run)
-        if again is not None and self._clock.now() < again <= self._clock.now() + PAUSES[-1]:
+        if was_seen and again is not None and self._clock.now() < again <= self._clock.now() + PAUSES[-1]:
             return Worked(
                 detail=f"training broke off, and goes on at {again:%H:%M} UTC: {run.error or 'no reason given'}"
             )

@@ -54,7 +54,7 @@ def next_step(version: ModelVersion) -> str:
     if version.tainted_by and version.stage is not VersionStage.DROPPED:
         return "it was trained on what has been excluded since; drop it, and train another"
     if version.stage is VersionStage.CANDIDATE and version.verdict is not None:
-        return "it has passed, and waits until the version on trial is decided on"
+        return "it has passed, and is tried out as soon as nothing else is and nobody waits for an answer"
     return _NEXT[version.stage]
 
 

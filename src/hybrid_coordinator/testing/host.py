@@ -16,7 +16,7 @@ class ScriptedHost:
     """The `ModelHost` port over scripted models.
 
     `scripts` holds what a version (the base, by its own name) does for each prompt, unless it says "An answer.";
-    `troubles` what opening one raises, `lost` what asking for the base raises, and `gates` what opening one waits for.
+    `troubles` what opening one raises, and `gates` what opening one waits for.
     Those that are `absent` have to be brought to their server first, in a pause. `opened` are all that were opened,
     with their names, in order; `settled` the names that a server outside was settled on, `dropped` those it was told
     to drop.
@@ -31,13 +31,10 @@ class ScriptedHost:
         self.gates: dict[str, anyio.Event] = {}
         self.opened: list[tuple[str, ScriptedModel]] = []
         self.absent: set[str] = set()
-        self.lost: Exception | None = None
         self.settled: list[str] = []
         self.dropped: list[str] = []
 
     async def base(self) -> BaseWeights:
-        if self.lost is not None:
-            raise self.lost
         return self._base
 
     async def open(

@@ -157,7 +157,7 @@ def _describe(room: Room, syllabus: Syllabus, trainer: Any, stopped_early: bool)
         "epochs_done": step / per_epoch,
         "best_epoch": (best["step"] if best else step) / per_epoch,
         "stopped_early": stopped_early,
-        "beginnings_shared": trainer.shares_beginnings,
+        "beginnings_shared": trainer.passing.shares_beginnings,
         "out_of_time": room.time_is_up and step < len(syllabus.plan.updates),
         "train_loss": statistics.fmean(losses[-per_epoch:]),
         "watched_by": ("recall" if room.curriculum.recalls else "validation") if best else "",

@@ -1,6 +1,7 @@
 """The supervised trainer: it follows a plan, fits a batch into memory, and may stay close to the base model."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -19,17 +20,30 @@ COMPARED_AT_ONCE = 1 << 24
 large vocabulary only the last places of a sequence are compared."""
 
 
+@dataclass(frozen=True, slots=True)
+class Passing:
+    """How a batch passes through the model: in trees of `most_tokens` places, or, where the model `shares_beginnings`
+    not, a row at a time. It stays close to its base with `stay_weight` on at most `most_compared` places."""
+
+    most_tokens: int
+    shares_beginnings: bool
+    stay_weight: float
+    most_compared: int
+
+
 class StayingTrainer(SFTTrainer):
     """Follows a plan, passes a batch through the model in trees that fit, and stays close to the base model."""
 
     def prepare(self, plan: Plan, most_tokens: int, compared: Sequence[list[int]], stay_weight: float) -> None:
         """To be called before training."""
         self._plan = plan
-        self._most_tokens = most_tokens
         self._compared = compared
-        self._stay_weight = stay_weight if compared else 0.0
-        self._most_compared = max(1, COMPARED_AT_ONCE // int(self.model.config.get_text_config().vocab_size))
-        self.shares_beginnings = reads_trees(self.model, max(self.train_dataset["input_ids"], key=len))
+        self.passing = Passing(
+            most_tokens,
+            reads_trees(self.model, max(self.train_dataset["input_ids"], key=len)),
+            stay_weight if compared else 0.0,
+            max(1, COMPARED_AT_ONCE // int(self.model.config.get_text_config().vocab_size)),
+        )
 
     def get_train_dataloader(self) -> DataLoader:
         return DataLoader(self.train_dataset, batch_sampler=list(self._plan.updates), collate_fn=self.data_collator)
@@ -38,9 +52,9 @@ class StayingTrainer(SFTTrainer):
         """The loss is a mean over all answer tokens of the batch, however many trees it takes, and how far the model
         has strayed from its base on one sequence, in nats a place."""
         model.train()
-        kept = self._compared[self.state.global_step % len(self._compared)] if self._stay_weight else None
+        kept = self._compared[self.state.global_step % len(self._compared)] if self.passing.stay_weight else None
         total = torch.zeros((), device=model.device)
-        for loss in self._learn(model, inputs, num_items_in_batch, kept):
+        for loss in self._losses(inputs, num_items_in_batch, kept):
             self.accelerator.backward(loss)
             total += loss.detach()
         return total
@@ -49,35 +63,48 @@ class StayingTrainer(SFTTrainer):
         self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:
         """The loss alone: what trl tells besides (entropy, accuracy of tokens) takes a third as long again."""
-        loss = sum(self._learn(model, inputs, num_items_in_batch), torch.zeros((), device=model.device))
+        loss = sum(self._losses(inputs, num_items_in_batch), torch.zeros((), device=model.device))
         return (loss, {}) if return_outputs else loss
 
-    def _learn(
-        self, model: Any, inputs: Any, counted: Any, kept: Sequence[int] | None = None
-    ) -> Iterator[torch.Tensor]:
-        """The loss on a padded batch, tree by tree: their sum is the mean over what is to be learned. What is `kept` is
-        a sequence to stay close to the base on, and goes through the model with the last of them."""
+    def create_model_card(self, *args: Any, **kwargs: Any) -> None:
+        """None: the manifest says all there is to say."""
+
+    def _losses(self, inputs: Any, counted: Any, kept: Sequence[int] | None = None) -> Iterator[torch.Tensor]:
+        """Those of a padded batch."""
         real = inputs["attention_mask"].bool()
         rows = [ids[one].tolist() for ids, one in zip(inputs["input_ids"], real, strict=True)]
         labels = [label[one].tolist() for label, one in zip(inputs["labels"], real, strict=True)]
         counted = counted if counted is not None else (inputs["labels"] != IGNORED).sum()
-        sequences = rows if kept is None else [*rows, list(kept)]
-        for numbers, tree in grow_within(sequences, self._most_tokens, shared=self.shares_beginnings):
-            places, wanted = _wanted(tree, [labels[number] for number in numbers if number < len(rows)])
-            compared = tree.paths[-1][-self._most_compared :] if numbers[-1] == len(rows) else ()
-            if not places and not compared:
-                continue
-            base = base_logits(self.model, kept, len(compared)) if kept is not None and compared else None
-            with in_halves(model):
-                told = tree_logits(model, tree, [*places, *compared])
-            aim = torch.tensor(wanted, device=told.device)
-            loss = cross_entropy(told[: len(places)].float(), aim, reduction="sum") / counted
-            if base is not None:
-                loss = loss + self._stay_weight * divergence(told[len(places) :], base) / len(compared)
-            yield loss
+        return tree_losses(self.model, self.passing, rows, labels, counted, kept)
 
-    def create_model_card(self, *args: Any, **kwargs: Any) -> None:
-        """None: the manifest says all there is to say."""
+
+def tree_losses(
+    model: Any,
+    passing: Passing,
+    rows: Sequence[Sequence[int]],
+    labels: Sequence[Sequence[int]],
+    counted: Any,
+    kept: Sequence[int] | None = None,
+) -> Iterator[torch.Tensor]:
+    """The loss of a model of peft, tree by tree: their sum is that of the labels, divided by `counted`, and, with a
+    sequence to be `kept` close to the base on, how far the model has strayed there. It goes through the model with the
+    last of the rows."""
+    sequences = rows if kept is None else [*rows, kept]
+    for numbers, tree in grow_within(sequences, passing.most_tokens, shared=passing.shares_beginnings):
+        places, wanted = _wanted(tree, [labels[number] for number in numbers if number < len(rows)])
+        compared = tree.paths[-1][-passing.most_compared :] if numbers[-1] == len(rows) else ()
+        if not places and not compared:
+            continue
+        base = base_logits(model, kept, len(compared)) if kept is not None and compared else None
+        with in_halves(model):
+            told = tree_logits(model, tree, [*places, *compared])
+        loss = torch.zeros((), device=told.device)
+        if places:
+            aim = torch.tensor(wanted, device=told.device)
+            loss = loss + cross_entropy(told[: len(places)].float(), aim, reduction="sum") / counted
+        if base is not None:
+            loss = loss + passing.stay_weight * divergence(told[len(places) :], base) / len(compared)
+        yield loss
 
 
 def _wanted(tree: PrefixTree, labels: Sequence[Sequence[int]]) -> tuple[list[int], list[int]]:

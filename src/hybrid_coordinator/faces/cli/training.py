@@ -117,7 +117,9 @@ async def _follow(events: AsyncGenerator[dict[str, Any], None]) -> dict[str, Any
                 if event["event"] == "version" and (event["stage"] != "candidate" or event["decision"]):
                     return {name: value for name, value in event.items() if name != "event"}
                 if event["event"] == "version":
-                    course.show(STAGES["measuring"], f"measuring, {event['why']}")
+                    is_waiting = event["why"].startswith("waiting: ")
+                    stage = event["why"] if is_waiting else STAGES["measuring"]
+                    course.show(stage, safe(event["why"] if is_waiting else f"measuring, {event['why']}"))
                     continue
                 run_id, left = event["id"], event["seconds_left"]
                 stage = STAGES.get(event["stage"], event["stage"])

@@ -39,7 +39,7 @@ class DeployHook:
         self._timeout_s = timeout_s
 
     async def run(self, version: ModelVersion, adapter: Path, base: BaseWeights, kept: Sequence[str] = ()) -> str:
-        """The end of what it said. `kept` are the paths, as the server knows them, of adapters that answer now.
+        """The end of what it said. `kept` are the paths, as the server knows them, of adapters that it shall keep.
 
         Raises ModelUnavailable with what it said when it fails or takes too long.
         """

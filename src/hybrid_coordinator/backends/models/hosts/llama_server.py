@@ -164,14 +164,16 @@ class LlamaServerHost:
 
 
 def _still_there(loaded: Sequence[LoadedAdapter], adapter: Path) -> list[str]:
-    """Paths of those adapters of a server that it can load again. What is not to be found at its path may lie where the
-    server is; a run's that has been removed here is not loaded again."""
+    """Paths of those adapters of a server that it can load again: not those of runs that were removed here."""
     runs = adapter.parent.parent
-    return [
-        one.path
-        for one in loaded
-        if os.access(one.path, os.F_OK) or os.access(runs.joinpath(*Path(one.path).parts[-2:]), os.F_OK)
-    ]
+    return [one.path for one in loaded if not _is_gone(Path(one.path), runs)]
+
+
+def _is_gone(path: Path, runs: Path) -> bool:
+    """Whether it was of a run. What is not to be found at its path may lie where the server is."""
+    here = runs.joinpath(*path.parts[-2:])
+    was_of_a_run = path.parent.parent.name == runs.name
+    return was_of_a_run and not os.access(path, os.F_OK) and not os.access(here, os.F_OK)
 
 
 def _same(loaded: tuple[LoadedAdapter, ...], path: str) -> LoadedAdapter | None:

@@ -55,8 +55,7 @@ class OllamaHost:
 
     async def base(self) -> BaseWeights:
         """`path` is "" where the weights are not on this machine."""
-        async with self._reach() as api:
-            path, sha256 = await api.weights(self._model)
+        path, sha256 = await self._weights_there()
         readable = await anyio.to_thread.run_sync(os.access, path, os.R_OK)  # a service's files may be its own
         here = path if readable else await self._copy(sha256)
         return BaseWeights(self._model, sha256, here)
@@ -64,7 +63,8 @@ class OllamaHost:
     async def open(self, version: ModelVersion | None, artefact: Path | None, *, pause: Pause | None = None) -> Model:
         if version is None:
             return await self._heard(self._model, self._model)
-        adapter = await check_adapter(version, artefact, await self.base(), self._fingerprints)
+        base = BaseWeights(self._model, (await self._weights_there())[1])
+        adapter = await check_adapter(version, artefact, base, self._fingerprints)
         name = ollama_name(version)
         async with self._reach() as api:
             if not await api.has(name):
@@ -84,6 +84,10 @@ class OllamaHost:
     async def _reach(self) -> AsyncIterator[OllamaApi]:
         async with open_client(trust_env=False) as client:
             yield OllamaApi(JsonApi(self._endpoint, client, self._patience.first_word_s), self._work_s)
+
+    async def _weights_there(self) -> tuple[str, str]:
+        async with self._reach() as api:
+            return await api.weights(self._model)
 
     async def _copy(self, sha256: str) -> str:
         if self._weights is None:
