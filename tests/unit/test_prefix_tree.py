@@ -9,6 +9,7 @@ from peft import LoraConfig, get_peft_model
 from torch.nn.functional import kl_div
 from transformers import LlamaConfig, LlamaForCausalLM
 
+from hybrid_coordinator.training import logits
 from hybrid_coordinator.training.encoding import IGNORED
 from hybrid_coordinator.training.prefix_tree import PrefixTree, grow, grow_within, reads_trees, tree_logits
 from hybrid_coordinator.training.staying import Passing, tree_losses
@@ -202,7 +203,8 @@ def test_the_base_is_heard_beneath_an_adapter_and_a_model_that_has_learned_stray
 
 
 @pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning")
-def test_losses_and_gradients_are_the_same_however_many_trees_it_takes() -> None:
+def test_losses_and_gradients_are_the_same_however_many_trees_it_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logits, "multiplies_halves", lambda _device: False)  # halves differ by their rounding
     config = LoraConfig(r=2, target_modules=["q_proj", "v_proj"], task_type="CAUSAL_LM")
     torch.manual_seed(4)
     model = get_peft_model(tiny_llama(), config).eval()
@@ -225,5 +227,4 @@ def test_losses_and_gradients_are_the_same_however_many_trees_it_takes() -> None
     for _, loss, gradients in found[1:]:
         torch.testing.assert_close(loss, found[0][1], atol=NEAR, rtol=NEAR)
         for name, gradient in gradients.items():
-            apart = (gradient - found[0][2][name]).norm() / found[0][2][name].norm()
-            assert apart < 0.02  # where the hardware does so, halves are multiplied
+            torch.testing.assert_close(gradient, found[0][2][name], atol=NEAR, rtol=1e-3)
