@@ -11,6 +11,7 @@ import sys
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -118,6 +119,7 @@ async def train(folder: Path, seed: int, fate: Fate) -> None:
         workshop=fate.watch("workshop", workshop),
         clock=SystemClock(),
         trainer=fate.watch("trainer", trainer),
+        pauses=(timedelta(milliseconds=50),),
     )
     try:
         finetuner = room.finetuner()

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from hybrid_coordinator.flows.tutoring import Course, Tutor
 from hybrid_coordinator.logic.dataset_splits import SPLITS
 from hybrid_coordinator.logic.finetune_policy import FinetunePolicy
 from hybrid_coordinator.logic.held_out import HeldOutPolicy
+from hybrid_coordinator.logic.run_standing import PAUSES
 from hybrid_coordinator.ports import Agenda, Clock, Ledger, Model, Pause, Runs, Trainer, Workshop
 from hybrid_coordinator.testing import (
     InstantTrainer,
@@ -93,6 +94,7 @@ class FinetuningRoom:
     policy: FinetunePolicy = EAGER
     trainer: Trainer | None = None
     teachings: tuple[Teaching, ...] = (Teaching.LORA,)
+    pauses: tuple[timedelta, ...] = PAUSES
     load: float = 0.0
     quiet: float = 1e6
     told: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
@@ -125,7 +127,16 @@ class FinetuningRoom:
             forget=self.host.drop,
         )
         preparer = Preparer(self.dataset, self.ledger, GENERAL, HeldOutPolicy())
-        tutor = Tutor(self.runs, registrar, courses, courtesy, self.clock, self.note, attempts=self.policy.attempts)
+        tutor = Tutor(
+            self.runs,
+            registrar,
+            courses,
+            courtesy,
+            self.clock,
+            self.note,
+            attempts=self.policy.attempts,
+            pauses=self.pauses,
+        )
         timetable = Timetable(
             self.dataset,
             self.runs,

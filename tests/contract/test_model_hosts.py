@@ -291,10 +291,10 @@ class TestLlamaServerHost(HostPromises):
         for run in ("run-1", "run-2"):
             (runs / run).mkdir(parents=True)
             (runs / run / "adapter.gguf").touch()
-        paths = [f"/its/own/{run}/adapter.gguf" for run in ("run-1", "run-2", "run-3")]
+        paths = ["/its/own/style.gguf", *(f"/its/runs/{run}/adapter.gguf" for run in ("run-1", "run-2", "run-3"))]
         loaded = [LoadedAdapter(number, path, 0.0) for number, path in enumerate(paths)]
 
-        assert _still_there(loaded, runs / "run-9" / "adapter.gguf") == paths[:2]
+        assert _still_there(loaded, runs / "run-9" / "adapter.gguf") == paths[:3]
 
     async def test_no_hook_runs_while_somebody_waits_for_an_answer(
         self, bare_server: Access, adapter: Path, base: BaseWeights, tmp_path: Path

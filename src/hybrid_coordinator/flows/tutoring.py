@@ -1,8 +1,9 @@
 """A run on its way: launched, looked after, launched again when it breaks off, and brought to its end."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any
 
 from hybrid_coordinator.domain.learning import Worked
@@ -48,8 +49,10 @@ class Tutor:
         note: Note,
         *,
         attempts: int,
+        pauses: Sequence[timedelta] = PAUSES,
     ) -> None:
-        """A run that breaks off `attempts` times without getting any further has failed."""
+        """A run that breaks off `attempts` times without getting any further has failed; between them are `pauses`."""
+        self._pauses = pauses
         self._runs = runs
         self._registrar = registrar
         self._courses = courses
@@ -119,14 +122,14 @@ class Tutor:
         process, which launched it, saw it get no further."""
         was_seen = self._launched is not None and self._launched.id == run.id
         if goes_on_at(run) is None:
-            notes = broken_off(run, self._clock.now(), pauses=was_seen).notes
+            notes = broken_off(run, self._clock.now(), self._pauses if was_seen else ()).notes
             run = await self._keep(run, state=RunState.WAITING, notes=notes, error=report.error)
         if (times := fruitless_breaks(run)) >= self._attempts:
             why = f"it broke off {times} times without getting any further; {report.error or 'its log may say why'}"
             await course.trainer.cancel(run)  # a vendor may go on with what broke off here
             return _told(await self.end(run, RunState.FAILED, why))
         again = goes_on_at(run)
-        if was_seen and again is not None and self._clock.now() < again <= self._clock.now() + PAUSES[-1]:
+        if was_seen and again is not None and self._clock.now() < again <= self._clock.now() + self._pauses[-1]:
             return Worked(
                 detail=f"training broke off, and goes on at {again:%H:%M} UTC: {run.error or 'no reason given'}"
             )

@@ -1,5 +1,6 @@
 """How a run that is under way stands: whether it gets on, whether it takes too long, and how that is told."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -26,14 +27,14 @@ def is_overdue(run: Run) -> bool:
     return minutes > 0.0 and run.spent_s > minutes * 60 + GRACE_S
 
 
-def broken_off(run: Run, now: datetime, *, pauses: bool) -> Run:
-    """The run, with notes that say that it broke off where it is now, and when it goes on: at once, unless it `pauses`
-    where it got no further."""
+def broken_off(run: Run, now: datetime, pauses: Sequence[timedelta] = ()) -> Run:
+    """The run, with notes that say that it broke off where it is now, and when it goes on: at once, unless it got no
+    further and there are `pauses`, the last of which is the longest."""
     reached = _place(run.progress)
     further = reached > _read_place(run.notes.get(REACHED, ""))
     fruitless = 0 if further else fruitless_breaks(run) + 1
     stage, done = reached
-    again = now + PAUSES[min(fruitless, len(PAUSES)) - 1] if fruitless and pauses else now
+    again = now + pauses[min(fruitless, len(pauses)) - 1] if fruitless and pauses else now
     notes = {**run.notes, FRUITLESS: str(fruitless), AGAIN: again.isoformat()}
     if further:
         notes[REACHED] = f"{stage} {done}"
