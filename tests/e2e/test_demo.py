@@ -1,7 +1,8 @@
-"""The demo, whole, over this very repository."""
+"""The demo, whole, over pages of this very repository."""
 
 import json
 from pathlib import Path
+from shutil import copyfile
 from typing import Any
 
 import pytest
@@ -9,14 +10,19 @@ import pytest
 from running import json_cli, run_within
 
 ROOT = Path(__file__).parents[2]
+RECORDS = {"benchmarks", "decisions", "lab"}
 COLLECTIONS = {"codebase-context", "skills-patterns", "error-solutions", "interaction-history", "best-practices"}
 
 
 @pytest.fixture(scope="module")
 def played(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """The figures of one demo over the documents, the smaller part of this repository."""
+    """The figures of one demo over the pages for users, the smallest part of this repository."""
+    pages = tmp_path_factory.mktemp("pages")
+    for page in (*(ROOT / "docs").glob("*.md"), ROOT / "README.md"):
+        if page.stem not in RECORDS:
+            copyfile(page, pages / page.name)
     done = run_within(
-        300, tmp_path_factory.mktemp("demo"), "demo", str(ROOT / "docs"), "--json", HYBRID_EXTRACTION_MODELS="false"
+        300, tmp_path_factory.mktemp("demo"), "demo", str(pages), "--json", HYBRID_EXTRACTION_MODELS="false"
     )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
