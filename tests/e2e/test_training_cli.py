@@ -64,10 +64,21 @@ def test_training_ends_in_a_decision_to_read_and_answers_name_their_version(taug
 
 
 def test_without_a_server_nothing_is_begun_that_would_stand_still(tmp_path: Path) -> None:
-    begun = run_cli(tmp_path, "train", "--detach")
+    begun = run_cli(tmp_path, "train", "--detach", "--json")
     back = run_cli(tmp_path, "models", "rollback")
 
-    assert begun.returncode == 1
-    assert "`serve` first, or leave out --detach" in begun.stderr
+    assert begun.returncode == 4
+    assert "`serve` first, or leave out --detach" in json.loads(begun.stderr)["error"]["message"]
     assert back.returncode == 4
     assert "every model answers as its base: there is nothing to roll back" in back.stderr
+
+
+def test_a_recipe_that_is_no_text_and_a_run_without_a_name_are_told(tmp_path: Path) -> None:
+    recipe = tmp_path / "recipe.toml"
+    recipe.write_bytes(b"rank = \xbf\n")
+
+    unread = run_cli(tmp_path, "train", "--recipe", str(recipe), "--json")
+    nameless = run_cli(tmp_path, "train", "--status", "")
+
+    assert (unread.returncode, json.loads(unread.stderr)["error"]["type"]) == (2, "bad_input")
+    assert (nameless.returncode, "no training run ''" in nameless.stderr) == (3, True)

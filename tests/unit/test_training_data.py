@@ -111,6 +111,18 @@ def test_validation_rows_that_ask_for_what_is_taught_are_watched_and_every_train
     assert watched == validation[:8]
 
 
+def test_a_few_wordings_of_what_is_taught_say_more_than_subjects_of_which_nothing_is(tmp_path: Path) -> None:
+    ways = ("Where", "Find", "Seek", "Spot")
+    taught = [row(f"{way} {name}?", f"{name} is at {name}.") for name in "abcdefgh" for way in ways]
+    others = [row(f"Where is {name}?", f"{name} is nowhere.") for name in "ijklmnopqrstuvwxyz"]
+
+    curriculum = read_curriculum(run(tmp_path, [*taught, *others[:8]], validation=others[8:]))
+
+    assert curriculum.recalls
+    assert len(curriculum.watched) == 4
+    assert curriculum.may_stop
+
+
 def test_what_is_taught_in_one_wording_only_is_all_trained_on() -> None:
     lessons = [Lesson(f"Where is {at}?", f"It is at {at}.") for at in range(100)]
 

@@ -75,7 +75,7 @@ class LateModel:
         for choice in first:
             try:
                 return await choice.open()
-            except ModelUnavailable:
-                logger.exception("a version cannot be opened", extra={"version": choice.name})
+            except ModelUnavailable as error:
+                logger.warning("version %r cannot be opened, and another answers: %s", choice.name, error)
                 self._missed(choice.name)
         return await last.open()

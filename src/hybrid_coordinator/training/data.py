@@ -16,7 +16,10 @@ LEAST_QUESTIONS = 8
 LEAST_ANSWERS = 3
 
 LEAST_WATCHED = 8
-"""With fewer rows to watch, the loss on them says too little to stop by."""
+"""With fewer validation rows to watch, the loss on them says too little to stop by."""
+
+LEAST_RECALLED = 4
+"""Of rows that ask for what is taught in other words fewer do: of others the loss rises while facts are learned."""
 
 WATCHED_SHARE = 0.1
 MOST_WATCHED = 64
@@ -81,7 +84,7 @@ class Curriculum:
     @property
     def may_stop(self) -> bool:
         """Whether enough is watched to stop early by it."""
-        return len(self.watched) >= LEAST_WATCHED
+        return len(self.watched) >= (LEAST_RECALLED if self.recalls else LEAST_WATCHED)
 
 
 def read_curriculum(folder: Path) -> Curriculum:
@@ -93,7 +96,7 @@ def read_curriculum(folder: Path) -> Curriculum:
     validation = _read_lines(material / "validation.jsonl", _lesson)
     prompts = _read_prompts(material / "prompts.json")
     kept, recalled = choose_watched(train, validation)
-    recalls = len(recalled) >= LEAST_WATCHED
+    recalls = len(recalled) >= LEAST_RECALLED
     return Curriculum(
         train=tuple(kept if recalls else train),
         watched=tuple(recalled if recalls else validation[:MOST_WATCHED]),
@@ -120,7 +123,7 @@ def choose_watched(train: Sequence[Lesson], validation: Sequence[Lesson]) -> tup
     for at, lesson in enumerate(train):
         families[_family(lesson)].append(at)
     known = [lesson for lesson in validation if _family(lesson) in families]
-    if len(known) >= LEAST_WATCHED:
+    if len(known) >= LEAST_RECALLED:
         return list(train), known[:MOST_WATCHED]
     large = [members[-1] for members in families.values() if len(members) >= FAMILY]
     spared = set(large[: min(MOST_WATCHED, int(len(train) * WATCHED_SHARE))])

@@ -9,6 +9,7 @@ import click
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from rich.table import Table
 
+from hybrid_coordinator.errors import BadInput, Conflict
 from hybrid_coordinator.faces.cli.session import call, json_option, print_json, run
 from hybrid_coordinator.faces.cli.showing import err, out, safe
 from hybrid_coordinator.faces.client import Client, HouseClient
@@ -58,12 +59,14 @@ def train(
 
     A run that was interrupted goes on where it was: the same command takes it up again.
     """
-    if status_of or cancel:
+    if status_of is not None and cancel is not None:
+        raise BadInput("--status and --cancel were both given: choose one")
+    if status_of is not None or cancel is not None:
         told, is_served = run(lambda client: _look(client, status_of, cancel))
         print_json(told) if as_json else show_run(told, is_served=is_served)
         return
     fields = {
-        "recipe": recipe.read_text(encoding="utf-8") if recipe else "",
+        "recipe": _read(recipe) if recipe else "",
         "model_backend": backend,
         "export": not no_export,
     }
@@ -97,15 +100,22 @@ def deploy(name: str, everybody: bool, why: str, as_json: bool) -> None:
     print_json(version) if as_json else show_version(version)
 
 
+def _read(recipe: Path) -> str:
+    try:
+        return recipe.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"the recipe {str(recipe)!r} cannot be read ({error}); name a TOML file in UTF-8") from error
+
+
 async def _look(client: Client, status_of: str | None, cancel: str | None) -> tuple[dict[str, Any], bool]:
     """A run, and whether there is a server that goes on with it."""
-    operation, run_id = ("training_run", status_of) if status_of else ("cancel_training", cancel)
+    operation, run_id = ("cancel_training", cancel) if status_of is None else ("training_run", status_of)
     return await client.call(operation, {"run_id": run_id}), not isinstance(client, HouseClient)
 
 
 async def _begin(client: Client, fields: dict[str, Any]) -> dict[str, Any]:
     if isinstance(client, HouseClient):
-        raise click.ClickException("no server runs here that would go on with it: `serve` first, or leave out --detach")
+        raise Conflict("no server runs here that would go on with it: `serve` first, or leave out --detach")
     return await client.call("train_model", fields)
 
 
