@@ -206,30 +206,23 @@ async def test_what_cannot_be_opened_changes_nothing() -> None:
     assert (room.answering, room.events) == (("tiny", None), [])
 
 
-async def test_a_predecessor_that_is_spoilt_is_passed_over() -> None:
+@pytest.mark.parametrize(
+    ("trouble", "stage"),
+    [(ModelRefused("its file is spoilt"), ROLLED_BACK), (ModelUnavailable("its server is away now"), RETIRED)],
+)
+async def test_a_predecessor_that_cannot_be_opened_is_passed_over_and_only_a_spoilt_one_condemned(
+    trouble: Exception, stage: VersionStage
+) -> None:
     room = VersionRoom(policy=UNWATCHED)
     await room.keep(make_version(1), make_version(2))
     await room.versions.promote("tiny+v1", "person", "")
     await room.versions.promote("tiny+v2", "person", "")
-    room.host.troubles["tiny+v1"] = ModelRefused("its file is gone")
+    room.host.troubles["tiny+v1"] = trouble
 
     await room.versions.roll_back("tiny+v2", "person", "worse")
 
     assert room.answering == ("tiny", None)
-    assert await room.stages() == {"tiny+v1": ROLLED_BACK, "tiny+v2": ROLLED_BACK}
-
-
-async def test_a_predecessor_that_cannot_be_opened_now_is_passed_over_and_not_condemned() -> None:
-    room = VersionRoom(policy=UNWATCHED)
-    await room.keep(make_version(1), make_version(2))
-    await room.versions.promote("tiny+v1", "person", "")
-    await room.versions.promote("tiny+v2", "person", "")
-    room.host.troubles["tiny+v1"] = ModelUnavailable("its server does not have it now")
-
-    await room.versions.roll_back("tiny+v2", "person", "worse")
-
-    assert room.answering == ("tiny", None)
-    assert await room.stages() == {"tiny+v1": RETIRED, "tiny+v2": ROLLED_BACK}
+    assert await room.stages() == {"tiny+v1": stage, "tiny+v2": ROLLED_BACK}
 
 
 async def test_records_that_cannot_be_written_leave_no_process_behind() -> None:
