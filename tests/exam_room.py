@@ -16,6 +16,7 @@ from hybrid_coordinator.flows.examining import Examiner
 from hybrid_coordinator.flows.judging import Judge
 from hybrid_coordinator.flows.sittings import Sittings
 from hybrid_coordinator.flows.traffic import Traffic
+from hybrid_coordinator.flows.whereabouts import Whereabouts
 from hybrid_coordinator.logic.exam_items import ExamPolicy
 from hybrid_coordinator.logic.format_checks import FormatCheck
 from hybrid_coordinator.logic.likelihoods import Likelihood
@@ -171,6 +172,7 @@ class ExamRoom:
     refused: str = ""
     embedder: Embedder | None = None
     judge: Judge | None = None
+    name: str = "first"
 
     def __post_init__(self) -> None:
         if not self.likelihoods:
@@ -184,7 +186,9 @@ class ExamRoom:
         self.sittings = Sittings(self.runs, self.workshop, hosts, self.clock, self.traffic, self.policy)
         self.examiner = Examiner(
             self.runs,
-            ExamSetter(self.runs, self.workshop, hosts, SET, self.policy),
+            ExamSetter(
+                self.runs, self.workshop, hosts, SET, self.policy, Whereabouts(self.runs, self.workshop, self.name)
+            ),
             self.sittings,
             self.clock,
             self._note,

@@ -20,6 +20,7 @@ from hybrid_coordinator.flows.registering import Registrar
 from hybrid_coordinator.flows.timetable import Timetable
 from hybrid_coordinator.flows.traffic import Traffic
 from hybrid_coordinator.flows.tutoring import Course, Tutor
+from hybrid_coordinator.flows.whereabouts import Whereabouts
 from hybrid_coordinator.logic.dataset_splits import SPLITS
 from hybrid_coordinator.logic.finetune_policy import FinetunePolicy
 from hybrid_coordinator.logic.held_out import HeldOutPolicy
@@ -114,7 +115,14 @@ class FinetuningRoom:
     async def note(self, kind: str, **fields: Any) -> None:
         self.told.append((kind, fields))
 
-    def finetuner(self, name: str = "first", *, wall: Callable[[datetime], datetime] | None = None) -> Finetuner:
+    def finetuner(
+        self,
+        name: str = "first",
+        *,
+        wall: Callable[[datetime], datetime] | None = None,
+        workshop: Workshop | None = None,
+    ) -> Finetuner:
+        """`workshop` is one of another machine."""
         assert self.trainer is not None
         courses = {teaching: Course("local", self.trainer, self.host) for teaching in self.teachings}
         courtesy = Courtesy([self.trainer], self.traffic, self.clock)
@@ -151,7 +159,7 @@ class FinetuningRoom:
         )
         return Finetuner(
             self.runs,
-            self.workshop,
+            workshop or self.workshop,
             preparer,
             tutor,
             timetable,
@@ -160,7 +168,7 @@ class FinetuningRoom:
             self.note,
             courses=courses,
             syllabus=Syllabus(Teaching.LORA, lambda: RECIPE, self.policy),
-            name=name,
+            whereabouts=Whereabouts(self.runs, workshop or self.workshop, name),
         )
 
     async def bring_to(self, name: str, stage: VersionStage) -> None:

@@ -16,6 +16,7 @@ RECIPE = "epochs = 2\nrank = 4\nreplay_share = 0\n"
 SETTINGS = {
     "HYBRID_LEARNING_TICK_S": "1",
     "HYBRID_EXTRACTION_MODELS": "false",
+    "HYBRID_CANARY_WATCH_DAYS": "0",  # nobody is left with the base for comparison
     "HYBRID_EXAM_GENERAL": "4",
     "HYBRID_EXAM_TOKENS": "8",
     "HYBRID_LOCAL_THREADS": "1",
@@ -45,6 +46,8 @@ def test_training_ends_in_a_decision_to_read_and_answers_name_their_version(taug
 
     assert trained.returncode == 0, trained.stderr
     assert "loading the base" in trained.stderr
+    [told] = json_cli(taught.data_dir, "train", "--runs")["runs"]
+    assert f"run {told['id']}: {told['rows']} rows" in trained.stderr
     [version] = json_cli(taught.data_dir, "models")["versions"]
     assert version["decision"] in ("promote", "hold", "roll back")
     assert version["decided"] in " ".join(trained.stdout.split())
@@ -56,6 +59,8 @@ def test_training_ends_in_a_decision_to_read_and_answers_name_their_version(taug
     json_cli(taught.data_dir, "models", "rollback")
     back = json_cli(taught.data_dir, "ask", "How is the amberb rack cabled?", "--prefer", "local")
 
+    assert told["version"] == name
+    assert name in run_cli(taught.data_dir, "train", "--runs").stdout
     assert after["model_used"] == name
     assert back["model_used"] == "tiny"
     shown = run_within(LIMIT_S, taught.data_dir, "models", "show", name).stdout
@@ -65,10 +70,14 @@ def test_training_ends_in_a_decision_to_read_and_answers_name_their_version(taug
 
 def test_without_a_server_nothing_is_begun_that_would_stand_still(tmp_path: Path) -> None:
     begun = run_cli(tmp_path, "train", "--detach", "--json")
+    listed = run_cli(tmp_path, "train", "--runs")
+    both = run_cli(tmp_path, "train", "--runs", "--cancel", "run-1")
     back = run_cli(tmp_path, "models", "rollback")
 
     assert begun.returncode == 4
     assert "`serve` first, or leave out --detach" in json.loads(begun.stderr)["error"]["message"]
+    assert "nothing was trained yet" in listed.stdout
+    assert (both.returncode, "more than one was given" in both.stderr) == (2, True)
     assert back.returncode == 4
     assert "every model answers as its base: there is nothing to roll back" in back.stderr
 

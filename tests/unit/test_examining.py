@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from exam_room import (
+    BASE,
     BASE_NAME,
     NOON,
     ROWS,
@@ -21,6 +22,7 @@ from exam_room import (
     knows_what_is_general,
     version,
 )
+from hybrid_coordinator.domain.training import Recipe, Run, RunState, Teaching
 from hybrid_coordinator.domain.versions import Decision, VersionChange, VersionStage
 from hybrid_coordinator.errors import Conflict, ModelRefused, ModelUnavailable
 from hybrid_coordinator.flows.judging import Judge
@@ -395,6 +397,20 @@ async def test_a_run_whose_rows_are_gone_is_held() -> None:
     after = await room.runs.version(V1.name)
     assert after.stage is VersionStage.HELD
     assert "cannot be read" in after.why
+
+
+async def test_what_was_trained_on_another_machine_is_left_to_that() -> None:
+    room = ExamRoom(School(EVERYBODY), name="second")
+    await room.enrol(V1)
+    await room.workshop.remove(V1.run_id)
+    run = Run(V1.run_id, NOON, NOON, RunState.FINISHED, "local", Teaching.LORA, BASE, Recipe(), instance="first")
+    await room.runs.put_run(run, None)
+
+    await room.work_through()
+
+    assert (await room.runs.version(V1.name)).stage is VersionStage.CANDIDATE
+    with pytest.raises(Conflict, match="trained on another machine"):
+        await room.examiner.examine(V1.name)
 
 
 async def test_a_model_that_is_no_longer_set_up_keeps_nobody_waiting() -> None:

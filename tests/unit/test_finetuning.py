@@ -13,7 +13,7 @@ from hybrid_coordinator.domain.training import UNFINISHED, Progress, Run, RunSta
 from hybrid_coordinator.domain.versions import VersionStage
 from hybrid_coordinator.errors import BadInput, Conflict, Damaged, MissingExtra, NotFound, StorageFull, Unavailable
 from hybrid_coordinator.flows.courtesy import Courtesy
-from hybrid_coordinator.flows.finetuning import Finetuner
+from hybrid_coordinator.flows.finetuning import LEASE, Finetuner
 from hybrid_coordinator.flows.freezing import GeneralTexts
 from hybrid_coordinator.flows.registering import Registrar
 from hybrid_coordinator.flows.traffic import Traffic
@@ -178,6 +178,23 @@ async def test_another_process_goes_on_with_a_run_whose_own_died(tmp_path: Path)
     assert done.detail == "training goes on"
     assert trainer.launched == [run.id, run.id]
     assert (await room.runs.run(run.id)).attempts == 2
+
+
+async def test_a_run_whose_files_lie_on_another_machine_is_left_to_that_and_can_be_cancelled(tmp_path: Path) -> None:
+    room, trainer = room_of(tmp_path, lambda _run, _polls: running(1))
+    await publish(room.dataset, some_rows())
+    run = await begin(room.finetuner("first"))
+    elsewhere = room.finetuner("second", workshop=MemoryWorkshop())
+
+    advance(room, 901)
+    done = await elsewhere.work()
+    looked = await elsewhere.look(run.id)
+
+    assert "was begun on another machine" in done.detail
+    assert await room.agenda.holder(LEASE, room.clock.now()) != "second"
+    assert (looked.state, looked.attempts) == (RunState.RUNNING, 1)
+    assert trainer.launched == [run.id]
+    assert (await elsewhere.cancel(run.id)).state is RunState.CANCELLED
 
 
 @pytest.mark.parametrize(

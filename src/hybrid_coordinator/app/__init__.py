@@ -5,10 +5,12 @@ from hybrid_coordinator.app.house import Backends, House
 from hybrid_coordinator.app.learning import LearningBackends
 from hybrid_coordinator.app.models import default_model_path, pull_model
 from hybrid_coordinator.app.opening import open_embedder, open_house, rebuild_knowledge
+from hybrid_coordinator.app.training import Examined
 
 __all__ = [
     "SERVER_FILE",
     "Backends",
+    "Examined",
     "House",
     "LearningBackends",
     "default_model_path",

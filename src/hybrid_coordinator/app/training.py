@@ -34,6 +34,7 @@ from hybrid_coordinator.flows.traffic import Traffic
 from hybrid_coordinator.flows.tutoring import Course, Tutor
 from hybrid_coordinator.flows.versioned_model import VersionedModel
 from hybrid_coordinator.flows.versions import Versions
+from hybrid_coordinator.flows.whereabouts import Whereabouts
 from hybrid_coordinator.logic.likelihoods import Likelihood
 from hybrid_coordinator.logic.recipes import read_recipe
 from hybrid_coordinator.logic.regression_set import RegressionSet, read_regression_set
@@ -74,6 +75,15 @@ class TrainingBackends:
     versioned: Mapping[str, VersionedModel]
     hosts: Mapping[str, ModelHost]
     likelihoods: Callable[[str], Awaitable[Sequence[Likelihood]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """A version in its examination: what is being done, or what is waited for. The last one is decided on."""
+
+    version: ModelVersion
+    doing: str = ""
+    is_waiting: bool = False
 
 
 class Training:
@@ -117,7 +127,8 @@ class Training:
         self.marker = TaintMarker(runs, ledger, clock)
         self.taint = Taint(runs, self.versions, self._train_again)
         self.courtesy = Courtesy(tuple(backends.trainers.values()), traffic, clock)
-        self.finetuner = self._finetuner(name)
+        self._whereabouts = Whereabouts(runs, self.workshop, name)
+        self.finetuner = self._finetuner()
         self.sittings = Sittings(runs, self.workshop, backends.hosts, clock, traffic, settings.exam)
         self.examiner = self._examiner()
         self.canary = CanaryWatch(ledger, self.versions, self._versioned, clock, settings.canary)
@@ -137,7 +148,7 @@ class Training:
             return run
         return await self.finetuner.start(recipe=chosen, teaching=teaching)
 
-    async def follow(self, run_id: str) -> AsyncGenerator[Run | ModelVersion, None]:
+    async def follow(self, run_id: str) -> AsyncGenerator[Run | Examined, None]:
         """A run as it goes, and, once it is decided on, what came of it. Raises BadInput for one that failed."""
         run = await self.finetuner.look(run_id)
         while run.state in UNFINISHED:
@@ -150,7 +161,7 @@ class Training:
             async for event in events:
                 yield event
 
-    async def follow_exam(self, name: str) -> AsyncGenerator[Run | ModelVersion, None]:
+    async def follow_exam(self, name: str) -> AsyncGenerator[Examined, None]:
         """A version while it is measured, and as it was decided on. What cannot be asked now is asked again."""
         version = await self.runs.version(name)
         while version.stage is VersionStage.CANDIDATE and version.verdict is None:
@@ -159,14 +170,14 @@ class Training:
             except ModelRefused:  # waiting is of no use
                 raise
             except ModelUnavailable as error:
-                yield replace(version, why=f"waiting: {error}")
+                yield Examined(version, str(error), is_waiting=True)
                 await anyio.sleep(AGAIN_S)
             else:
-                yield replace(version, why=worked.detail)
+                yield Examined(version, worked.detail)
                 if not worked.more:  # somebody else is asked first, or waits for an answer
                     await anyio.sleep(FOLLOW_S)
             version = await self.runs.version(name)
-        yield version
+        yield Examined(version)
 
     def answering(self) -> dict[str, str]:
         """What each model of which versions are trained answers as."""
@@ -206,7 +217,7 @@ class Training:
         except (OSError, UnicodeDecodeError) as error:
             raise BadInput(f"HYBRID_FINETUNE_RECIPE={path!r} cannot be read ({error}); name a TOML file") from error
 
-    def _finetuner(self, name: str) -> Finetuner:
+    def _finetuner(self) -> Finetuner:
         settings, runs = self._settings, self.runs
         courses = self._courses()
         registrar = Registrar(
@@ -245,7 +256,7 @@ class Training:
             self._note,
             courses=courses,
             syllabus=Syllabus(teaching, self._read_recipe, settings.finetune),
-            name=name,
+            whereabouts=self._whereabouts,
         )
 
     def _courses(self) -> Mapping[Teaching, Course]:
@@ -266,7 +277,9 @@ class Training:
             logger.warning("HYBRID_EXAM_JUDGE=%r is none of %s: nobody judges", settings.training.judge, known)
         return Examiner(
             self.runs,
-            ExamSetter(self.runs, self.workshop, self._backends.hosts, self._regression, settings.exam),
+            ExamSetter(
+                self.runs, self.workshop, self._backends.hosts, self._regression, settings.exam, self._whereabouts
+            ),
             self.sittings,
             self._clock,
             self._note,

@@ -94,7 +94,8 @@ class Run:
 
     `dataset_hash` is that of the dataset card it was frozen from; `rows` and `pairs` are those trained on, `held_out`
     those kept for the measurement. `started_by` is `person` or `schedule`. `attempts` counts launches. `version` is the
-    name of what came of it. `spent_s` are seconds of training so far, as far as they are known.
+    name of what came of it. `spent_s` are seconds of training so far, as far as they are known. `instance` names the
+    process that began it, on whose machine its files lie; "" where that was not kept.
     """
 
     id: str
@@ -117,3 +118,4 @@ class Run:
     version: str = ""
     spent_s: float = 0.0
     notes: Mapping[str, str] = field(default_factory=dict)
+    instance: str = ""

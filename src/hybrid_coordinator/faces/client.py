@@ -2,25 +2,14 @@
 
 import json
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing, asynccontextmanager
+from contextlib import asynccontextmanager
 from typing import Any, Protocol
 
 import httpx2
 
-from hybrid_coordinator.app import SERVER_FILE, House, open_house
 from hybrid_coordinator.errors import Unavailable
-from hybrid_coordinator.faces import shapes
-from hybrid_coordinator.faces.events import encode_event
+from hybrid_coordinator.faces.bridge import SERVER_FILE
 from hybrid_coordinator.faces.failures import error_from
-from hybrid_coordinator.faces.gap_operations import encode_filling, fill
-from hybrid_coordinator.faces.gap_shapes import FillRequest
-from hybrid_coordinator.faces.index_events import encode_index_run
-from hybrid_coordinator.faces.learning_operations import encode_learning, learn
-from hybrid_coordinator.faces.learning_shapes import LearningProcessRequest
-from hybrid_coordinator.faces.operation import parse_fields, parse_request
-from hybrid_coordinator.faces.operations import OPERATIONS, query_of
-from hybrid_coordinator.faces.training_operations import measure, train
-from hybrid_coordinator.faces.training_shapes import TrainRequest, VersionRequest
 from hybrid_coordinator.settings import Settings
 
 PROBE_S = 2.0
@@ -29,6 +18,10 @@ JSON = {"Content-Type": "application/json"}
 
 class Client(Protocol):
     """What a command needs of the coordinator, wherever it runs. Errors are the same both ways."""
+
+    @property
+    def is_server(self) -> bool:
+        """Whether it goes on when this command has ended."""
 
     async def call(self, operation: str, fields: dict[str, Any]) -> dict[str, Any]:
         """Run an operation of the table."""
@@ -55,45 +48,10 @@ class Client(Protocol):
         """The events of a measurement, to the decision."""
 
 
-class HouseClient:
-    """Asks a house in this process."""
-
-    def __init__(self, house: House) -> None:
-        self._house = house
-
-    async def call(self, operation: str, fields: dict[str, Any]) -> dict[str, Any]:
-        found = OPERATIONS[operation]
-        result = await found.run(self._house, parse_request(found, fields))
-        return result.model_dump(mode="json")
-
-    async def ask(self, fields: dict[str, Any]) -> AsyncGenerator[dict[str, Any], None]:
-        request = parse_request(OPERATIONS["ask"], fields)
-        assert isinstance(request, shapes.AskRequest)
-        async with aclosing(self._house.answerer.stream(query_of(request))) as events:
-            async for event in events:
-                yield encode_event(event)
-
-    def index(self, paths: list[str]) -> AsyncGenerator[dict[str, Any], None]:
-        return encode_index_run(self._house.indexer.index(paths))
-
-    def import_answers(self, path: str, *, untrusted: bool = False) -> AsyncGenerator[dict[str, Any], None]:
-        return encode_index_run(self._house.importer.import_answers(path, untrusted=untrusted))
-
-    def learn(self, fields: dict[str, Any]) -> AsyncGenerator[dict[str, Any], None]:
-        return encode_learning(learn(self._house, parse_fields(LearningProcessRequest, "learn", fields)))
-
-    def fill_gap(self, fields: dict[str, Any]) -> AsyncGenerator[dict[str, Any], None]:
-        return encode_filling(fill(self._house, parse_fields(FillRequest, "fill_gap", fields)))
-
-    def train(self, fields: dict[str, Any]) -> AsyncGenerator[dict[str, Any], None]:
-        return train(self._house, parse_fields(TrainRequest, "train", fields))
-
-    def measure_version(self, fields: dict[str, Any]) -> AsyncGenerator[dict[str, Any], None]:
-        return measure(self._house, parse_fields(VersionRequest, "measure", fields))
-
-
 class ServerClient:
     """Asks a running server."""
+
+    is_server = True
 
     def __init__(self, http: httpx2.AsyncClient) -> None:
         self._http = http
@@ -143,8 +101,10 @@ async def connect(settings: Settings) -> AsyncIterator[Client]:
     """The running server of this data folder, or the house itself, opened for as long as this lasts."""
     url = await find_server(settings)
     if url is None:
-        async with open_house(settings) as house:
-            yield HouseClient(house)
+        from hybrid_coordinator.faces.house_client import open_client  # takes a second to import
+
+        async with open_client(settings) as client:
+            yield client
         return
     async with _http(settings, url) as http:
         try:

@@ -5,9 +5,9 @@ from contextlib import aclosing
 from dataclasses import asdict
 from typing import Any
 
-from hybrid_coordinator.app import House
+from hybrid_coordinator.app import Examined, House
 from hybrid_coordinator.domain.training import Run
-from hybrid_coordinator.domain.versions import ANSWERING, ModelVersion
+from hybrid_coordinator.domain.versions import ANSWERING
 from hybrid_coordinator.errors import Conflict
 from hybrid_coordinator.faces import training_shapes as shapes
 from hybrid_coordinator.faces.operation import Operation
@@ -108,9 +108,10 @@ async def measure(house: House, request: shapes.VersionRequest) -> AsyncGenerato
             yield _encode(event)
 
 
-def _encode(event: Run | ModelVersion) -> dict[str, Any]:
-    if isinstance(event, ModelVersion):
-        return {"event": "version"} | shapes.VersionResult.of(event).model_dump(mode="json")
+def _encode(event: Run | Examined) -> dict[str, Any]:
+    if isinstance(event, Examined):
+        version = shapes.VersionResult.of(event.version).model_dump(mode="json")
+        return {"event": "version", "doing": event.doing, "is_waiting": event.is_waiting} | version
     return {"event": "run"} | shapes.RunResult.of(event).model_dump(mode="json")
 
 

@@ -8,6 +8,7 @@ import anyio.to_thread
 from hybrid_coordinator.domain.training import BaseWeights
 from hybrid_coordinator.domain.versions import ModelVersion, VersionStage
 from hybrid_coordinator.flows.sittings import Sitter
+from hybrid_coordinator.flows.whereabouts import Whereabouts
 from hybrid_coordinator.logic.exam_items import ExamItem, ExamKind, ExamPolicy, exam_items
 from hybrid_coordinator.logic.regression_set import RegressionSet
 from hybrid_coordinator.logic.taught_rows import sources_of
@@ -49,16 +50,22 @@ class ExamSetter:
         hosts: Mapping[str, ModelHost],
         regression: RegressionSet,
         policy: ExamPolicy,
+        whereabouts: Whereabouts,
     ) -> None:
         self._runs = runs
         self._workshop = workshop
         self._hosts = hosts
         self._regression = regression
         self._policy = policy
+        self._whereabouts = whereabouts
 
-    def is_hosted(self, candidate: ModelVersion) -> bool:
-        """Whether its model is one of this house, as it is set up now."""
-        return candidate.model in self._hosts
+    async def why_not(self, candidate: ModelVersion) -> str:
+        """Why it cannot be examined by this process, as it is set up now; "" where it can."""
+        if candidate.model not in self._hosts:
+            return f"it is of {candidate.model!r}, which does not answer here"
+        if await self._whereabouts.is_elsewhere(candidate.run_id):
+            return "it was trained on another machine, and its files are there"
+        return ""
 
     async def rivals(self, candidate: ModelVersion) -> Rivals:
         """Raises ModelUnavailable when the base cannot be read."""

@@ -93,7 +93,7 @@ class Examiner:
         if self._sittings.somebody_waits:
             return Worked()
         candidates = [one for one in await self._runs.versions() if one.stage is VersionStage.CANDIDATE]
-        oldest_first = reversed([one for one in candidates if self._setter.is_hosted(one)])
+        oldest_first = reversed([one for one in candidates if not await self._setter.why_not(one)])
         for candidate in sorted(oldest_first, key=lambda one: one.name in self._put_off):
             try:
                 worked = await self._examine(candidate)
@@ -112,10 +112,8 @@ class Examiner:
         Raises NotFound, and Conflict for a version that answers people, or has: outcomes judge it, or have judged it.
         """
         before = await self._runs.version(name)
-        if not self._setter.is_hosted(before):
-            raise Conflict(
-                f"version {name!r} is of {before.model!r}, which does not answer here; it cannot be examined"
-            )
+        if why := await self._setter.why_not(before):
+            raise Conflict(f"version {name!r} cannot be examined: {why}")
         if before.stage not in AGAIN:
             raise Conflict(f"version {name!r} is {before.stage.value}; only what has answered nobody is examined again")
         why = "to be examined again"

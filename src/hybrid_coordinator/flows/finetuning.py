@@ -14,6 +14,7 @@ from hybrid_coordinator.flows.freezing import Prepared, Preparer
 from hybrid_coordinator.flows.journal import Note
 from hybrid_coordinator.flows.timetable import Timetable
 from hybrid_coordinator.flows.tutoring import Course, Tutor
+from hybrid_coordinator.flows.whereabouts import Whereabouts
 from hybrid_coordinator.logic.finetune_policy import FinetunePolicy
 from hybrid_coordinator.ports import Agenda, Clock, Runs, Workshop
 
@@ -42,7 +43,7 @@ class Syllabus:
 class Finetuner:
     """Begins runs, and has them looked after. Over all processes on the same stores one run is unfinished at a time.
 
-    A run whose process died goes on with the process that takes the lease next.
+    A run whose process died goes on with the process that takes the lease next, if its files lie here.
     """
 
     def __init__(
@@ -58,9 +59,8 @@ class Finetuner:
         *,
         courses: Mapping[Teaching, Course],
         syllabus: Syllabus,
-        name: str,
+        whereabouts: Whereabouts,
     ) -> None:
-        """`name` tells this process from others on the same stores."""
         self._runs = runs
         self._workshop = workshop
         self._preparer = preparer
@@ -71,7 +71,8 @@ class Finetuner:
         self._note = note
         self._courses = courses
         self._syllabus = syllabus
-        self._name = name
+        self._whereabouts = whereabouts
+        self._name = whereabouts.name
         self._turn = anyio.Lock()
         self._refusal = ""
 
@@ -95,6 +96,8 @@ class Finetuner:
             await self._tutor.end_unless(run)
             if run is None and (waits_for := await self._timetable.why_not_now()):
                 return Worked(detail=f"{waits_for}{self._refusal}")
+            if run is not None and await self._whereabouts.is_elsewhere(run.id):  # that one needs the lease
+                return Worked(detail=f"run {run.id!r} was begun on another machine, and goes on there; or cancel it")
             try:
                 async with self._leased():
                     return await self._look_after(run) if run else await self._begin_by_itself()
@@ -105,7 +108,7 @@ class Finetuner:
         """One run as it stands now, brought on where there is something to do. Raises NotFound."""
         async with self._turn:
             run = await self._runs.run(run_id)
-            if run.state not in UNFINISHED:
+            if run.state not in UNFINISHED or await self._whereabouts.is_elsewhere(run_id):
                 return run
             try:
                 async with self._leased():
@@ -211,6 +214,7 @@ class Finetuner:
             pairs=len(material.pairs),
             held_out=len(material.held_out),
             started_by=started_by,
+            instance=self._name,
         )
 
     async def _unfinished(self) -> Run | None:

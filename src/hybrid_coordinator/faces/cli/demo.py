@@ -15,13 +15,12 @@ from typing import Any
 import click
 from rich.rule import Rule
 
-from hybrid_coordinator.app import default_model_path, open_house, pull_model
 from hybrid_coordinator.faces.cli.asking import show_event
 from hybrid_coordinator.faces.cli.indexing import show_index
 from hybrid_coordinator.faces.cli.learning import follow_learning, show_learned
 from hybrid_coordinator.faces.cli.session import json_option, print_json, unwrap
 from hybrid_coordinator.faces.cli.showing import err, one_line, out, safe, show_report, show_value
-from hybrid_coordinator.faces.client import Client, HouseClient
+from hybrid_coordinator.faces.client import Client
 from hybrid_coordinator.settings import Settings, load_settings
 
 PACKAGE = Path(__file__).parents[2]
@@ -86,6 +85,9 @@ def _this_project() -> Path:
 
 
 async def _play(settings: Settings, path: Path, *, silent: bool) -> dict[str, Any]:
+    from hybrid_coordinator.app import default_model_path, open_house, pull_model  # takes a second to import
+    from hybrid_coordinator.faces.house_client import HouseClient
+
     out.quiet = err.quiet = silent
     if default_model_path(settings) is None:
         out.print("The small local model is not here yet; fetching it once.")

@@ -9,7 +9,6 @@ from typing import Any
 import click
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from hybrid_coordinator.app import rebuild_knowledge
 from hybrid_coordinator.errors import BadInput
 from hybrid_coordinator.faces.cli.session import call, json_option, print_json, run, unwrap
 from hybrid_coordinator.faces.cli.showing import err, out, safe
@@ -151,6 +150,8 @@ def _show_rows(summary: Mapping[str, Any]) -> None:
 @json_option
 def reindex(as_json: bool) -> None:
     """Embed all knowledge anew, after the embedder was changed. The old vectors serve until the new ones are whole."""
+    from hybrid_coordinator.app import rebuild_knowledge  # takes a second to import
+
     settings = load_settings()
     err.quiet = as_json
     with _progress() as bar:

@@ -12,7 +12,6 @@ import anyio
 import click
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from hybrid_coordinator.app import open_house
 from hybrid_coordinator.errors import BadInput
 from hybrid_coordinator.faces.cli.session import call, json_option, print_json, run, unwrap
 from hybrid_coordinator.faces.cli.showing import err, out, safe
@@ -66,6 +65,8 @@ def learn(mode: str, steps: tuple[str, ...], as_json: bool) -> None:
 
 
 async def _learn_for_ever() -> None:
+    from hybrid_coordinator.app import open_house  # takes a second to import
+
     settings = load_settings()
     settings = replace(settings, pace=replace(settings.pace, enabled=True))
     async with open_house(settings, keep_up=True):

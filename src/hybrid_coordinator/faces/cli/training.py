@@ -12,7 +12,7 @@ from rich.table import Table
 from hybrid_coordinator.errors import BadInput, Conflict
 from hybrid_coordinator.faces.cli.session import call, json_option, print_json, run
 from hybrid_coordinator.faces.cli.showing import err, out, safe
-from hybrid_coordinator.faces.client import Client, HouseClient
+from hybrid_coordinator.faces.client import Client
 
 COLOURS = {
     "serving": "green",
@@ -22,6 +22,9 @@ COLOURS = {
     "rolled back": "red",
     "dropped": "red",
 }
+OF_THE_EVENT = ("event", "doing", "is_waiting")
+"""What an event says besides the version it is about."""
+
 MOST_VERSIONS = 10
 """Versions that the report shows, the newest."""
 
@@ -43,6 +46,7 @@ STAGES = {
 @click.option("--backend", default="llama-cpp", show_default=True, help="Who trains: llama-cpp or openai.")
 @click.option("--no-export", is_flag=True, help="Train on the dataset that was written last.")
 @click.option("--detach", is_flag=True, help="Only begin, and print the run to ask for; a running server goes on.")
+@click.option("--runs", "listed", is_flag=True, help="Only list the runs, the newest first.")
 @click.option("--status", "status_of", metavar="RUN", help="Only say how a run stands.")
 @click.option("--cancel", "cancel", metavar="RUN", help="End a run for good.")
 @json_option
@@ -51,6 +55,7 @@ def train(
     backend: str,
     no_export: bool,
     detach: bool,
+    listed: bool,
     status_of: str | None,
     cancel: str | None,
     as_json: bool,
@@ -59,8 +64,12 @@ def train(
 
     A run that was interrupted goes on where it was: the same command takes it up again.
     """
-    if status_of is not None and cancel is not None:
-        raise BadInput("--status and --cancel were both given: choose one")
+    if (status_of is not None) + (cancel is not None) + listed > 1:
+        raise BadInput("of --runs, --status and --cancel more than one was given: choose one")
+    if listed:
+        found = call("training_runs")
+        print_json(found) if as_json else show_runs(found["runs"])
+        return
     if status_of is not None or cancel is not None:
         told, is_served = run(lambda client: _look(client, status_of, cancel))
         print_json(told) if as_json else show_run(told, is_served=is_served)
@@ -110,11 +119,11 @@ def _read(recipe: Path) -> str:
 async def _look(client: Client, status_of: str | None, cancel: str | None) -> tuple[dict[str, Any], bool]:
     """A run, and whether there is a server that goes on with it."""
     operation, run_id = ("cancel_training", cancel) if status_of is None else ("training_run", status_of)
-    return await client.call(operation, {"run_id": run_id}), not isinstance(client, HouseClient)
+    return await client.call(operation, {"run_id": run_id}), client.is_server
 
 
 async def _begin(client: Client, fields: dict[str, Any]) -> dict[str, Any]:
-    if isinstance(client, HouseClient):
+    if not client.is_server:
         raise Conflict("no server runs here that would go on with it: `serve` first, or leave out --detach")
     return await client.call("train_model", fields)
 
@@ -125,12 +134,13 @@ async def _follow(events: AsyncGenerator[dict[str, Any], None]) -> dict[str, Any
         async with aclosing(events):
             async for event in events:
                 if event["event"] == "version" and (event["stage"] != "candidate" or event["decision"]):
-                    return {name: value for name, value in event.items() if name != "event"}
+                    return {name: value for name, value in event.items() if name not in OF_THE_EVENT}
                 if event["event"] == "version":
-                    is_waiting = event["why"].startswith("waiting: ")
-                    stage = event["why"] if is_waiting else STAGES["measuring"]
-                    course.show(stage, safe(event["why"] if is_waiting else f"measuring, {event['why']}"))
+                    words = f"{'waiting' if event['is_waiting'] else 'measuring'}: {safe(event['doing'] or '…')}"
+                    course.show(words if event["is_waiting"] else STAGES["measuring"], words)
                     continue
+                if event["id"] != run_id:
+                    err.print(f"run {safe(event['id'])}: {event['rows']:,} rows, {event['pairs']:,} pairs")
                 run_id, left = event["id"], event["seconds_left"]
                 stage = STAGES.get(event["stage"], event["stage"])
                 words = f"waiting: {safe(event['error'])}" if event["state"] == "waiting" and event["error"] else stage
@@ -186,6 +196,15 @@ def show_run(told: Mapping[str, Any], *, is_served: bool = True) -> None:
         out.print(f"[red]{safe(told['error'])}[/]")
     if told["version"]:
         out.print(f"it made [bold]{safe(told['version'])}[/]")
+
+
+def show_runs(runs: Sequence[Mapping[str, Any]]) -> None:
+    """Each run in a line: what came of it, or why it failed."""
+    if not runs:
+        out.print("nothing was trained yet: `hybrid-coordinator train`")
+    for told in runs:
+        came_to = f"[bold]{safe(told['version'])}[/]" if told["version"] else f"[red]{safe(told['error'])}[/]"
+        out.print(f"{told['created_at'][:16]} {told['state']:9} {safe(told['id'])} {told['rows']:,} rows {came_to}")
 
 
 def show_version(version: Mapping[str, Any]) -> None:
