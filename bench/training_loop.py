@@ -22,13 +22,16 @@ ASKERS = 2
 OPEN = ("candidate", "canary")
 DECIDED = ("canary", "serving", "held", "rejected")
 QUICK_RECIPE = "epochs = 5\n"
-UNBOUND = {
+QUICK_SETTINGS = {
+    "HYBRID_LOCAL_THREADS": "1",
+    "HYBRID_FINETUNE_THREADS": "1",
     "HYBRID_EXAM_GENERAL": "12",
     "HYBRID_PROMOTION_LEAST_ITEMS": "3",
     "HYBRID_PROMOTION_MOST_FORMAT_LOSS": "0.9",
     "HYBRID_PROMOTION_MOST_GENERAL_LOSS": "0.9",
 }
-"""Of so few general questions and forms one more or less is beyond any bound; the others are the product's own."""
+"""It shares its machine with other tests. Of so few general questions and forms one more or less is beyond any bound;
+the others are the product's own."""
 
 UNREJECTED = {"HYBRID_PROMOTION_LEAST_CHECKS": "1000000"}
 """Nothing is rejected for what it lost: where data are compared, both versions are asked."""
@@ -149,7 +152,7 @@ def _automatic(folder: Path, rows: int, recipe: str) -> dict[str, str]:
         "HYBRID_DATASET_EVERY_S": "5",
         "HYBRID_CANARY_SHARE": "0.5",
         "HYBRID_CANARY_WATCH_DAYS": "0",
-        **(UNBOUND if recipe == QUICK_RECIPE else {}),
+        **(QUICK_SETTINGS if recipe == QUICK_RECIPE else {}),
         "HYBRID_FINETUNE_RECIPE": str(file),
     }
 

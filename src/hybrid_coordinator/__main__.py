@@ -10,7 +10,10 @@ def main() -> None:
 
         sys.exit(run_bridge())
     try:
-        from hybrid_coordinator.faces.cli import main as run_command
+        from hybrid_coordinator.importing import importing
+
+        with importing():
+            from hybrid_coordinator.faces.cli import main as run_command
 
         run_command()
     except KeyboardInterrupt:  # while everything was still being imported

@@ -74,6 +74,7 @@ FULL_RUN = Run(
     version="SmolLM2+v3",
     spent_s=12.25,
     notes={"machine": "🕰", "a": "b"},
+    instance="the one in the cellar",
 )
 GAIN = Measured("recall", 80, 0.025, 0.9, 0.8, 0.95, "lower", relative=True, groups=40)
 FULL_VERSION = ModelVersion(

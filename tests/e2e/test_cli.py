@@ -1,4 +1,4 @@
-"""The command line on a real data folder, with and without a running server."""
+"""The command line on a real data folder: mostly beside a running server, and in one test without."""
 
 import json
 from collections.abc import Iterator
@@ -19,15 +19,16 @@ def rotate_credentials(registry: str, *, now: bool = False) -> None:
 
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Path]]:
-    """A data folder with something indexed, and the repository it came from."""
+    """The data folder of a running server, with something indexed, and the repository it came from."""
     folder = tmp_path_factory.mktemp("cli")
     repository = folder / "repository"
     repository.mkdir()
     (repository / "puller.py").write_text(SOURCE)
     (repository / "picture.png").write_bytes(b"\x89PNG\x00\x01")
     data = folder / "data"
-    json_cli(data, "index", str(repository))
-    yield data, repository
+    with serving(data):
+        json_cli(data, "index", str(repository))
+        yield data, repository
 
 
 def test_index_says_what_it_took_and_what_it_passed_over(folders: tuple[Path, Path]) -> None:
@@ -47,17 +48,21 @@ def test_search_finds_code_by_what_it_does(folders: tuple[Path, Path]) -> None:
     assert "rotate_credentials" in found["results"][0]["text"]
 
 
-def test_a_question_is_asked_settled_and_reported(folders: tuple[Path, Path]) -> None:
-    data, _ = folders
+def test_without_a_server_a_question_is_asked_settled_and_reported(tmp_path: Path) -> None:
+    data, file = tmp_path / "data", tmp_path / "puller.py"
+    file.write_text(SOURCE)
+    json_cli(data, "index", str(file))
     answer = json_cli(data, "ask", "how to rotate the credentials of a registry?", "--max-tokens", "30")
     settled = json_cli(data, "outcome", answer["interaction_id"], "success", "--feedback", "1")
 
     report = json_cli(data, "report")
     history = json_cli(data, "browse", "interaction-history")
+    found = run_cli(data, "search", "rotate the registry's credentials").stdout
 
     assert answer["agent_type"] == "local"
     assert answer["route"]["reason"]
     assert settled["value_score"] > 0.6
+    assert "puller.py" in found
     assert report["outcomes"] == {"success": 1}
     assert history["passages"][0]["payload"]["outcome"] == "success"
 
@@ -107,21 +112,8 @@ def test_sql_is_a_search_mode(folders: tuple[Path, Path]) -> None:
     assert done.stdout.splitlines()[0] == "n"
 
 
-def test_commands_use_the_running_server(folders: tuple[Path, Path], tmp_path: Path) -> None:
-    (tmp_path / "notes.md").write_text("# Notes\n\nThe moon rises at noon on this planet.\n")
-    with serving(tmp_path / "data"):
-        indexed = json_cli(tmp_path / "data", "index", str(tmp_path / "notes.md"))
-        found = json_cli(tmp_path / "data", "search", "when does the moon rise?")
-        shown = run_cli(tmp_path / "data", "ask", "when does the moon rise?", "--max-tokens", "10")
-
-    assert indexed["indexed"] == 1
-    assert "noon" in found["results"][0]["text"]
-    assert shown.returncode == 0, shown.stderr
-
-
-def test_text_that_is_not_utf8_is_refused_by_a_server_too(tmp_path: Path) -> None:
-    with serving(tmp_path):
-        done = run_cli(tmp_path, "ask", b"caf\xe9")  # type: ignore[arg-type]
+def test_text_that_is_not_utf8_is_refused_without_a_server_too(tmp_path: Path) -> None:
+    done = run_cli(tmp_path, "ask", b"caf\xe9")  # type: ignore[arg-type]
 
     assert done.returncode == 2
     assert "UTF-8" in done.stderr

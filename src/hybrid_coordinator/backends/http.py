@@ -2,9 +2,11 @@
 
 import json
 import re
+import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from http import HTTPStatus
 from typing import Any
 
@@ -67,7 +69,13 @@ lost: we close it first."""
 def open_client(*, trust_env: bool) -> httpx2.AsyncClient:
     """A client for one API. `trust_env` lets the proxy variables of the environment apply: for remote APIs only."""
     limits = httpx2.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=KEPT_S)
-    return httpx2.AsyncClient(trust_env=trust_env, follow_redirects=False, limits=limits)
+    return httpx2.AsyncClient(verify=_trusted(trust_env), trust_env=trust_env, follow_redirects=False, limits=limits)
+
+
+@cache
+def _trusted(trust_env: bool) -> ssl.SSLContext:
+    """Whom to believe. To read the list takes long, and it is the same for every client."""
+    return httpx2.create_ssl_context(trust_env=trust_env)
 
 
 def json_bytes(body: Mapping[str, Any]) -> bytes:

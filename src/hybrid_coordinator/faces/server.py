@@ -6,9 +6,10 @@ import logging
 import os
 import signal
 import socket
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import anyio
 import uvicorn
@@ -22,8 +23,10 @@ from hybrid_coordinator.errors import Conflict, CoordinatorError
 from hybrid_coordinator.faces.api import Api, tell_error, tell_http_error, tell_unexpected
 from hybrid_coordinator.faces.gateway import Gateway, refuse
 from hybrid_coordinator.faces.guard import Guard, is_gateway_path
-from hybrid_coordinator.faces.mcp import build_mcp
 from hybrid_coordinator.settings import ServerSettings, Settings
+
+if TYPE_CHECKING:
+    from hybrid_coordinator.faces.mcp import McpFace
 
 GRACE_S = 5
 """How long running answers may go on after SIGTERM before they are cut and recorded as they are."""
@@ -33,15 +36,17 @@ logger = logging.getLogger(__name__)
 
 def build_app(house: House, instance: str) -> ASGIApp:
     """The whole HTTP face over an open house. Gateway requests go straight to the gateway: there every step counts."""
-    mcp = build_mcp(house)
+    mcp = _LateMcp(house)
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        async with mcp.running():
+        async with anyio.create_task_group() as group:
+            group.start_soon(mcp.run)
             yield
+            group.cancel_scope.cancel()
 
     pages = Starlette(
-        routes=[*Api(house, instance).routes(), Route("/mcp", mcp.app)],
+        routes=[*Api(house, instance).routes(), Route("/mcp", mcp)],
         exception_handlers={CoordinatorError: tell_error, HTTPException: tell_http_error, Exception: tell_unexpected},
         lifespan=lifespan,
     )
@@ -52,6 +57,37 @@ def build_app(house: House, instance: str) -> ASGIApp:
         await app(scope, receive, send)
 
     return Guard(doorway, server=house.settings.server, refuse=refuse)
+
+
+class _LateMcp:
+    """The MCP endpoint, imported when somebody first speaks to it: half a second in which all others are served."""
+
+    def __init__(self, house: House) -> None:
+        self._house = house
+        self._wanted = anyio.Event()
+        self._opened = anyio.Event()
+        self._app: ASGIApp | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self._wanted.set()
+        await self._opened.wait()
+        assert self._app is not None
+        await self._app(scope, receive, send)
+
+    async def run(self) -> None:
+        """As long as the server does."""
+        await self._wanted.wait()
+        mcp = (await anyio.to_thread.run_sync(_import_mcp))(self._house)
+        async with mcp.running():
+            self._app = mcp.app
+            self._opened.set()
+            await anyio.sleep_forever()
+
+
+def _import_mcp() -> "Callable[[House], McpFace]":
+    from hybrid_coordinator.faces import mcp
+
+    return mcp.build_mcp
 
 
 async def serve(settings: Settings) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from hybrid_coordinator.importing import importing
 from hybrid_coordinator.logic.recipes import resolve
 from hybrid_coordinator.training.checkpoints import Shelf
 from hybrid_coordinator.training.data import read_curriculum
@@ -75,7 +76,8 @@ def _enter(folder: Path, order: Order, threads: int, tracker: Tracker, stop: Sto
     curriculum = read_curriculum(folder)
     weights = read_weights(order.base)
     check_memory(weights.parameters, order.recipe.memory_gb)
-    from hybrid_coordinator.training.devices import choose_device
+    with importing():
+        from hybrid_coordinator.training.devices import choose_device
 
     recipe = resolve(
         order.recipe,
@@ -83,7 +85,8 @@ def _enter(folder: Path, order: Order, threads: int, tracker: Tracker, stop: Sto
         rows=len(curriculum.train),
         device=choose_device(order.recipe.device),
     )
-    from hybrid_coordinator.training.stages import carry_out
+    with importing():
+        from hybrid_coordinator.training.stages import carry_out
 
     bound_memory(recipe.memory_gb)
     carry_out(Room(folder, order, recipe, curriculum, weights, threads, tracker, stop))

@@ -13,6 +13,7 @@ from hybrid_coordinator.errors import BadInput
 from hybrid_coordinator.faces.cli.session import call, json_option, print_json, run, unwrap
 from hybrid_coordinator.faces.cli.showing import err, out, safe
 from hybrid_coordinator.faces.client import Client
+from hybrid_coordinator.importing import importing
 from hybrid_coordinator.settings import load_settings
 
 
@@ -150,7 +151,8 @@ def _show_rows(summary: Mapping[str, Any]) -> None:
 @json_option
 def reindex(as_json: bool) -> None:
     """Embed all knowledge anew, after the embedder was changed. The old vectors serve until the new ones are whole."""
-    from hybrid_coordinator.app import rebuild_knowledge  # takes a second to import
+    with importing():
+        from hybrid_coordinator.app import rebuild_knowledge  # takes a second
 
     settings = load_settings()
     err.quiet = as_json

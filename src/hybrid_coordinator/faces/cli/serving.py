@@ -7,6 +7,7 @@ import click
 
 from hybrid_coordinator.faces.bridge import run_bridge
 from hybrid_coordinator.faces.cli.session import unwrap
+from hybrid_coordinator.importing import importing
 from hybrid_coordinator.settings import TABLE, load_settings, show
 
 
@@ -24,7 +25,8 @@ def serve() -> None:
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     for chatty in ("httpx2", "mcp"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
-    from hybrid_coordinator.faces.server import serve as serve_settings  # the MCP SDK takes a second to import
+    with importing():
+        from hybrid_coordinator.faces.server import serve as serve_settings  # takes a second
 
     settings = load_settings()
     unwrap(lambda: serve_settings(settings), fast=True)
