@@ -14,9 +14,9 @@ from hybrid_coordinator.errors import Conflict, CoordinatorError, ModelRefused
 from hybrid_coordinator.flows.exam_papers import ExamSetter
 from hybrid_coordinator.flows.examining import Examiner
 from hybrid_coordinator.flows.judging import Judge
+from hybrid_coordinator.flows.run_places import RunPlaces
 from hybrid_coordinator.flows.sittings import Sittings
 from hybrid_coordinator.flows.traffic import Traffic
-from hybrid_coordinator.flows.whereabouts import Whereabouts
 from hybrid_coordinator.logic.exam_items import ExamPolicy
 from hybrid_coordinator.logic.format_checks import FormatCheck
 from hybrid_coordinator.logic.likelihoods import Likelihood
@@ -172,7 +172,6 @@ class ExamRoom:
     refused: str = ""
     embedder: Embedder | None = None
     judge: Judge | None = None
-    name: str = "first"
 
     def __post_init__(self) -> None:
         if not self.likelihoods:
@@ -186,9 +185,7 @@ class ExamRoom:
         self.sittings = Sittings(self.runs, self.workshop, hosts, self.clock, self.traffic, self.policy)
         self.examiner = Examiner(
             self.runs,
-            ExamSetter(
-                self.runs, self.workshop, hosts, SET, self.policy, Whereabouts(self.runs, self.workshop, self.name)
-            ),
+            ExamSetter(self.runs, self.workshop, hosts, SET, self.policy, RunPlaces(self.runs, self.workshop, "here")),
             self.sittings,
             self.clock,
             self._note,

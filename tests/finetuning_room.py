@@ -17,10 +17,10 @@ from hybrid_coordinator.flows.datasets import PREFERENCES
 from hybrid_coordinator.flows.finetuning import Finetuner, Syllabus
 from hybrid_coordinator.flows.freezing import GeneralTexts, Preparer
 from hybrid_coordinator.flows.registering import Registrar
+from hybrid_coordinator.flows.run_places import RunPlaces
 from hybrid_coordinator.flows.timetable import Timetable
 from hybrid_coordinator.flows.traffic import Traffic
 from hybrid_coordinator.flows.tutoring import Course, Tutor
-from hybrid_coordinator.flows.whereabouts import Whereabouts
 from hybrid_coordinator.logic.dataset_splits import SPLITS
 from hybrid_coordinator.logic.finetune_policy import FinetunePolicy
 from hybrid_coordinator.logic.held_out import HeldOutPolicy
@@ -168,7 +168,8 @@ class FinetuningRoom:
             self.note,
             courses=courses,
             syllabus=Syllabus(Teaching.LORA, lambda: RECIPE, self.policy),
-            whereabouts=Whereabouts(self.runs, workshop or self.workshop, name),
+            places=RunPlaces(self.runs, workshop or self.workshop, name),
+            name=name,
         )
 
     async def bring_to(self, name: str, stage: VersionStage) -> None:

@@ -10,9 +10,9 @@ def main() -> None:
 
         sys.exit(run_bridge())
     try:
-        from hybrid_coordinator.importing import importing
+        from hybrid_coordinator.quick_imports import quick_imports
 
-        with importing():
+        with quick_imports():
             from hybrid_coordinator.faces.cli import main as run_command
 
         run_command()

@@ -22,9 +22,9 @@ from hybrid_coordinator.domain.versions import ModelVersion, VersionChange, Vers
 from hybrid_coordinator.errors import Damaged
 from hybrid_coordinator.flows.exam_papers import ExamSetter
 from hybrid_coordinator.flows.examining import Examiner
+from hybrid_coordinator.flows.run_places import RunPlaces
 from hybrid_coordinator.flows.sittings import Sittings
 from hybrid_coordinator.flows.traffic import Traffic
-from hybrid_coordinator.flows.whereabouts import Whereabouts
 from hybrid_coordinator.logic.exam_items import GENERAL, LIKENESS, ExamPolicy
 from hybrid_coordinator.logic.promotion import PromotionPolicy
 from hybrid_coordinator.logic.regression_set import RegressionSet, read_regression_set
@@ -66,11 +66,11 @@ class RealRoom:
         whole = read_regression_set(files("hybrid_coordinator").joinpath("data/regression.toml").read_text("utf-8"))
         hosts: dict[str, ModelHost] = {"local": self.host}
         clock = ManualClock()
-        whereabouts = Whereabouts(self.runs, self.workshop, "first")
+        places = RunPlaces(self.runs, self.workshop, "first")
         self.sittings = Sittings(self.runs, self.workshop, hosts, clock, Traffic(), POLICY)
         self.examiner = Examiner(
             self.runs,
-            ExamSetter(self.runs, self.workshop, hosts, a_few(whole), POLICY, whereabouts),
+            ExamSetter(self.runs, self.workshop, hosts, a_few(whole), POLICY, places),
             self.sittings,
             clock,
             self._note,

@@ -51,6 +51,8 @@ def test_search_finds_code_by_what_it_does(folders: tuple[Path, Path]) -> None:
 def test_without_a_server_a_question_is_asked_settled_and_reported(tmp_path: Path) -> None:
     data, file = tmp_path / "data", tmp_path / "puller.py"
     file.write_text(SOURCE)
+    answers = tmp_path / "answers.jsonl"
+    answers.write_text('{"question": "what colour is the bike shed?", "answer": "It is green."}\n')
     json_cli(data, "index", str(file))
     answer = json_cli(data, "ask", "how to rotate the credentials of a registry?", "--max-tokens", "30")
     settled = json_cli(data, "outcome", answer["interaction_id"], "success", "--feedback", "1")
@@ -58,11 +60,15 @@ def test_without_a_server_a_question_is_asked_settled_and_reported(tmp_path: Pat
     report = json_cli(data, "report")
     history = json_cli(data, "browse", "interaction-history")
     found = run_cli(data, "search", "rotate the registry's credentials").stdout
+    imported = json_cli(data, "import", str(answers))
+    unknown = run_cli(data, "outcome", "nope", "success", "--json")
 
     assert answer["agent_type"] == "local"
     assert answer["route"]["reason"]
     assert settled["value_score"] > 0.6
     assert "puller.py" in found
+    assert imported["added"] == 1
+    assert (unknown.returncode, json.loads(unknown.stderr)["error"]["type"]) == (3, "not_found")
     assert report["outcomes"] == {"success": 1}
     assert history["passages"][0]["payload"]["outcome"] == "success"
 

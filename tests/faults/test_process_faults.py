@@ -55,6 +55,23 @@ def _stored(server: RunningServer, interaction_id: str) -> dict[str, object] | N
     return response.json() if response.status_code == 200 else None
 
 
+def test_a_server_without_a_whole_mcp_says_so_and_answers_everybody_else(tmp_path: Path) -> None:
+    broken = tmp_path / "modules" / "mcp"
+    broken.mkdir(parents=True)
+    (broken / "__init__.py").write_text("raise ImportError('half of it is missing')")
+    hello = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
+
+    with serving(tmp_path / "data", PYTHONPATH=str(broken.parent)) as server:
+        asked = [httpx2.post(f"{server.url}/mcp", json=hello, timeout=60, trust_env=False) for _ in range(2)]
+        health = httpx2.get(f"{server.url}/health", timeout=60, trust_env=False)
+
+    assert {(one.status_code, one.json()["error"]["message"]) for one in asked} == {
+        (503, "MCP cannot be loaded (the server's log says why); restart the server")
+    }
+    assert health.status_code == 200
+    assert "half of it is missing" in server.log.read_text()
+
+
 def test_sigterm_in_the_middle_of_an_answer_ends_in_order(tmp_path: Path) -> None:
     with serving(tmp_path) as server, httpx2.Client(base_url=server.url, timeout=60, trust_env=False) as http:
         with http.stream("POST", "/api/ask", json=LONG, headers={"Accept": "application/x-ndjson"}) as response:

@@ -32,6 +32,9 @@ from hybrid_coordinator.logic.likelihoods import Likelihood
 from hybrid_coordinator.testing import HashEmbedder, ScriptedModel
 
 V1, V2 = version(1), version(2)
+TRAINED_ELSEWHERE = Run(
+    V1.run_id, NOON, NOON, RunState.FINISHED, "local", Teaching.LORA, BASE, Recipe(), attempts=1, instance="the other"
+)
 EVERYBODY: Mapping[str | None, Answer] = {None: knows_what_is_general, V1.name: knows_everything}
 HELD_OUT, OTHERS = len(ROWS), len(SET.general) + len(SET.formats)
 
@@ -399,18 +402,29 @@ async def test_a_run_whose_rows_are_gone_is_held() -> None:
     assert "cannot be read" in after.why
 
 
-async def test_what_was_trained_on_another_machine_is_left_to_that() -> None:
-    room = ExamRoom(School(EVERYBODY), name="second")
+async def test_what_was_trained_from_another_folder_is_left_to_that() -> None:
+    room = ExamRoom(School(EVERYBODY))
     await room.enrol(V1)
     await room.workshop.remove(V1.run_id)
-    run = Run(V1.run_id, NOON, NOON, RunState.FINISHED, "local", Teaching.LORA, BASE, Recipe(), instance="first")
-    await room.runs.put_run(run, None)
+    await room.runs.put_run(TRAINED_ELSEWHERE, None)
 
     await room.work_through()
 
     assert (await room.runs.version(V1.name)).stage is VersionStage.CANDIDATE
-    with pytest.raises(Conflict, match="trained on another machine"):
+    with pytest.raises(Conflict, match="trained from another data folder"):
         await room.examiner.examine(V1.name)
+
+
+async def test_where_what_serves_lies_elsewhere_a_version_is_compared_with_the_base() -> None:
+    room = ExamRoom(School({None: knows_what_is_general, V2.name: knows_everything}))
+    await room.enrol(replace(V1, stage=VersionStage.SERVING), V2)
+    await room.workshop.remove(V1.run_id)
+    await room.runs.put_run(TRAINED_ELSEWHERE, None)
+
+    await room.work_through()
+
+    assert (await room.runs.version(V2.name)).measured_against == BASE_NAME
+    assert room.promoted == [V2.name]
 
 
 async def test_a_model_that_is_no_longer_set_up_keeps_nobody_waiting() -> None:

@@ -27,6 +27,7 @@ from hybrid_coordinator.flows.journal import Note
 from hybrid_coordinator.flows.judging import Judge
 from hybrid_coordinator.flows.lineup import Lineup
 from hybrid_coordinator.flows.registering import Registrar
+from hybrid_coordinator.flows.run_places import RunPlaces
 from hybrid_coordinator.flows.sittings import Sittings
 from hybrid_coordinator.flows.taint import Taint, TaintMarker
 from hybrid_coordinator.flows.timetable import Timetable
@@ -34,7 +35,6 @@ from hybrid_coordinator.flows.traffic import Traffic
 from hybrid_coordinator.flows.tutoring import Course, Tutor
 from hybrid_coordinator.flows.versioned_model import VersionedModel
 from hybrid_coordinator.flows.versions import Versions
-from hybrid_coordinator.flows.whereabouts import Whereabouts
 from hybrid_coordinator.logic.likelihoods import Likelihood
 from hybrid_coordinator.logic.recipes import read_recipe
 from hybrid_coordinator.logic.regression_set import RegressionSet, read_regression_set
@@ -127,8 +127,8 @@ class Training:
         self.marker = TaintMarker(runs, ledger, clock)
         self.taint = Taint(runs, self.versions, self._train_again)
         self.courtesy = Courtesy(tuple(backends.trainers.values()), traffic, clock)
-        self._whereabouts = Whereabouts(runs, self.workshop, name)
-        self.finetuner = self._finetuner()
+        self._places = RunPlaces(runs, self.workshop, name)
+        self.finetuner = self._finetuner(name)
         self.sittings = Sittings(runs, self.workshop, backends.hosts, clock, traffic, settings.exam)
         self.examiner = self._examiner()
         self.canary = CanaryWatch(ledger, self.versions, self._versioned, clock, settings.canary)
@@ -142,6 +142,8 @@ class Training:
         chosen = read_recipe(recipe) if recipe.strip() else self._read_recipe()
         if under_way := await self.runs.runs(limit=1, states=UNFINISHED):
             [run] = under_way
+            if await self._places.is_elsewhere(run.id):
+                raise Conflict(f"run {run.id!r} goes on in another data folder; wait for it, or cancel it")
             asked = replace(chosen, merged=chosen.merged or run.recipe.merged)  # a model's host may need it
             if run.teaching is not teaching or (recipe.strip() and run.recipe != asked):
                 raise Conflict(f"run {run.id!r} is not finished, and another one; wait for it, or cancel it")
@@ -173,7 +175,8 @@ class Training:
                 yield Examined(version, str(error), is_waiting=True)
                 await anyio.sleep(AGAIN_S)
             else:
-                yield Examined(version, worked.detail)
+                why_not = await self.examiner.why_not(version)
+                yield Examined(version, why_not or worked.detail, is_waiting=bool(why_not))
                 if not worked.more:  # somebody else is asked first, or waits for an answer
                     await anyio.sleep(FOLLOW_S)
             version = await self.runs.version(name)
@@ -217,7 +220,7 @@ class Training:
         except (OSError, UnicodeDecodeError) as error:
             raise BadInput(f"HYBRID_FINETUNE_RECIPE={path!r} cannot be read ({error}); name a TOML file") from error
 
-    def _finetuner(self) -> Finetuner:
+    def _finetuner(self, name: str) -> Finetuner:
         settings, runs = self._settings, self.runs
         courses = self._courses()
         registrar = Registrar(
@@ -256,7 +259,8 @@ class Training:
             self._note,
             courses=courses,
             syllabus=Syllabus(teaching, self._read_recipe, settings.finetune),
-            whereabouts=self._whereabouts,
+            places=self._places,
+            name=name,
         )
 
     def _courses(self) -> Mapping[Teaching, Course]:
@@ -277,9 +281,7 @@ class Training:
             logger.warning("HYBRID_EXAM_JUDGE=%r is none of %s: nobody judges", settings.training.judge, known)
         return Examiner(
             self.runs,
-            ExamSetter(
-                self.runs, self.workshop, self._backends.hosts, self._regression, settings.exam, self._whereabouts
-            ),
+            ExamSetter(self.runs, self.workshop, self._backends.hosts, self._regression, settings.exam, self._places),
             self.sittings,
             self._clock,
             self._note,

@@ -95,7 +95,7 @@ class Run:
     `dataset_hash` is that of the dataset card it was frozen from; `rows` and `pairs` are those trained on, `held_out`
     those kept for the measurement. `started_by` is `person` or `schedule`. `attempts` counts launches. `version` is the
     name of what came of it. `spent_s` are seconds of training so far, as far as they are known. `instance` names the
-    process that began it, on whose machine its files lie; "" where that was not kept.
+    data folder in which its files lie; "" where that was not kept.
     """
 
     id: str

@@ -10,7 +10,7 @@ import httpx2
 from hybrid_coordinator.errors import Unavailable
 from hybrid_coordinator.faces.bridge import SERVER_FILE
 from hybrid_coordinator.faces.failures import error_from
-from hybrid_coordinator.importing import importing
+from hybrid_coordinator.quick_imports import quick_imports
 from hybrid_coordinator.settings import Settings
 
 PROBE_S = 2.0
@@ -102,10 +102,10 @@ async def connect(settings: Settings) -> AsyncIterator[Client]:
     """The running server of this data folder, or the house itself, opened for as long as this lasts."""
     url = await find_server(settings)
     if url is None:
-        with importing():
-            from hybrid_coordinator.faces.house_client import open_client  # takes a second
+        with quick_imports():
+            from hybrid_coordinator.faces.house_client import open_house_client  # takes a second
 
-        async with open_client(settings) as client:
+        async with open_house_client(settings) as client:
             yield client
         return
     async with _http(settings, url) as http:

@@ -59,7 +59,7 @@ class HouseClient:
 
 
 @asynccontextmanager
-async def open_client(settings: Settings) -> AsyncIterator[HouseClient]:
+async def open_house_client(settings: Settings) -> AsyncIterator[HouseClient]:
     """The house, opened for as long as this lasts."""
     async with open_house(settings) as house:
         yield HouseClient(house)

@@ -19,7 +19,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from hybrid_coordinator.app import SERVER_FILE, House, open_house
-from hybrid_coordinator.errors import Conflict, CoordinatorError
+from hybrid_coordinator.errors import Conflict, CoordinatorError, Unavailable
 from hybrid_coordinator.faces.api import Api, tell_error, tell_http_error, tell_unexpected
 from hybrid_coordinator.faces.gateway import Gateway, refuse
 from hybrid_coordinator.faces.guard import Guard, is_gateway_path
@@ -71,13 +71,19 @@ class _LateMcp:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self._wanted.set()
         await self._opened.wait()
-        assert self._app is not None
+        if self._app is None:
+            raise Unavailable("MCP cannot be loaded (the server's log says why); restart the server")
         await self._app(scope, receive, send)
 
     async def run(self) -> None:
-        """As long as the server does."""
+        """As long as the server does, which goes on without it when it cannot be loaded."""
         await self._wanted.wait()
-        mcp = (await anyio.to_thread.run_sync(_import_mcp))(self._house)
+        try:
+            mcp = (await anyio.to_thread.run_sync(_import_mcp))(self._house)
+        except Exception:
+            logger.exception("MCP cannot be loaded")
+            self._opened.set()
+            return
         async with mcp.running():
             self._app = mcp.app
             self._opened.set()

@@ -7,8 +7,8 @@ import anyio.to_thread
 
 from hybrid_coordinator.domain.training import BaseWeights
 from hybrid_coordinator.domain.versions import ModelVersion, VersionStage
+from hybrid_coordinator.flows.run_places import RunPlaces
 from hybrid_coordinator.flows.sittings import Sitter
-from hybrid_coordinator.flows.whereabouts import Whereabouts
 from hybrid_coordinator.logic.exam_items import ExamItem, ExamKind, ExamPolicy, exam_items
 from hybrid_coordinator.logic.regression_set import RegressionSet
 from hybrid_coordinator.logic.taught_rows import sources_of
@@ -50,30 +50,33 @@ class ExamSetter:
         hosts: Mapping[str, ModelHost],
         regression: RegressionSet,
         policy: ExamPolicy,
-        whereabouts: Whereabouts,
+        places: RunPlaces,
     ) -> None:
         self._runs = runs
         self._workshop = workshop
         self._hosts = hosts
         self._regression = regression
         self._policy = policy
-        self._whereabouts = whereabouts
+        self._places = places
 
     async def why_not(self, candidate: ModelVersion) -> str:
         """Why it cannot be examined by this process, as it is set up now; "" where it can."""
         if candidate.model not in self._hosts:
             return f"it is of {candidate.model!r}, which does not answer here"
-        if await self._whereabouts.is_elsewhere(candidate.run_id):
-            return "it was trained on another machine, and its files are there"
+        if await self._places.is_elsewhere(candidate.run_id):
+            return "it was trained from another data folder, and its files are there"
         return ""
 
     async def rivals(self, candidate: ModelVersion) -> Rivals:
-        """Raises ModelUnavailable when the base cannot be read."""
+        """The base is what would be replaced where what serves lies elsewhere: there it answers here. Raises
+        ModelUnavailable when the base cannot be read."""
         weights = await self._hosts[candidate.model].base()
         base = Sitter(base_name(weights), candidate.model, None)
         versions = await self._runs.versions(candidate.model)
         serving = next((one for one in versions if one.stage is VersionStage.SERVING), None)
-        return Rivals(Sitter(serving.name, candidate.model, serving) if serving else base, base)
+        if serving is None or await self._places.is_elsewhere(serving.run_id):
+            return Rivals(base, base)
+        return Rivals(Sitter(serving.name, candidate.model, serving), base)
 
     async def set_exam(self, candidate: ModelVersion, rivals: Rivals) -> Exam:
         """Without rows that either of the two was trained on. Raises NotFound or Damaged when its rows cannot be

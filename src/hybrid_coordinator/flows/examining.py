@@ -93,7 +93,7 @@ class Examiner:
         if self._sittings.somebody_waits:
             return Worked()
         candidates = [one for one in await self._runs.versions() if one.stage is VersionStage.CANDIDATE]
-        oldest_first = reversed([one for one in candidates if not await self._setter.why_not(one)])
+        oldest_first = reversed([one for one in candidates if not await self.why_not(one)])
         for candidate in sorted(oldest_first, key=lambda one: one.name in self._put_off):
             try:
                 worked = await self._examine(candidate)
@@ -106,13 +106,17 @@ class Examiner:
         await self._sittings.aclose()  # who was examined may have been dropped, or promoted by a person
         return Worked()
 
+    async def why_not(self, version: ModelVersion) -> str:
+        """Why this process leaves a version to others; "" when it does not."""
+        return await self._setter.why_not(version)
+
     async def examine(self, name: str) -> ModelVersion:
         """Have a version examined anew by the daemon; what it has answered before is not asked again.
 
         Raises NotFound, and Conflict for a version that answers people, or has: outcomes judge it, or have judged it.
         """
         before = await self._runs.version(name)
-        if why := await self._setter.why_not(before):
+        if why := await self.why_not(before):
             raise Conflict(f"version {name!r} cannot be examined: {why}")
         if before.stage not in AGAIN:
             raise Conflict(f"version {name!r} is {before.stage.value}; only what has answered nobody is examined again")

@@ -12,9 +12,9 @@ from hybrid_coordinator.domain.training import UNFINISHED, BaseWeights, Recipe, 
 from hybrid_coordinator.errors import BadInput, Conflict, CoordinatorError, Damaged, NotFound, Unavailable
 from hybrid_coordinator.flows.freezing import Prepared, Preparer
 from hybrid_coordinator.flows.journal import Note
+from hybrid_coordinator.flows.run_places import RunPlaces
 from hybrid_coordinator.flows.timetable import Timetable
 from hybrid_coordinator.flows.tutoring import Course, Tutor
-from hybrid_coordinator.flows.whereabouts import Whereabouts
 from hybrid_coordinator.logic.finetune_policy import FinetunePolicy
 from hybrid_coordinator.ports import Agenda, Clock, Runs, Workshop
 
@@ -59,8 +59,10 @@ class Finetuner:
         *,
         courses: Mapping[Teaching, Course],
         syllabus: Syllabus,
-        whereabouts: Whereabouts,
+        places: RunPlaces,
+        name: str,
     ) -> None:
+        """`name` is that of the data folder, and tells this process from others on the same stores."""
         self._runs = runs
         self._workshop = workshop
         self._preparer = preparer
@@ -71,8 +73,8 @@ class Finetuner:
         self._note = note
         self._courses = courses
         self._syllabus = syllabus
-        self._whereabouts = whereabouts
-        self._name = whereabouts.name
+        self._places = places
+        self._name = name
         self._turn = anyio.Lock()
         self._refusal = ""
 
@@ -84,10 +86,15 @@ class Finetuner:
         Raises Conflict while one is unfinished, BadInput with all that is missing (rows, an extra, who teaches so),
         NotFound without a dataset, StorageFull, and Unavailable when base or trainer cannot be reached.
         """
-        async with self._turn, self._leased():
-            if (other := await self._unfinished()) is not None:
-                raise Conflict(f"run {other.id!r} is not finished; wait for it, or cancel it")
-            return await self._begin(recipe, teaching, started_by, least_rows)
+        async with self._turn:
+            await self._check_free()  # before the lease is claimed: who is at a run needs it
+            async with self._leased():
+                await self._check_free()
+                return await self._begin(recipe, teaching, started_by, least_rows)
+
+    async def _check_free(self) -> None:
+        if (other := await self._unfinished()) is not None:
+            raise Conflict(f"run {other.id!r} is not finished; wait for it, or cancel it")
 
     async def work(self) -> Worked:
         """Look after the unfinished run, or begin one when the timetable says so. Part of `train`."""
@@ -96,8 +103,8 @@ class Finetuner:
             await self._tutor.end_unless(run)
             if run is None and (waits_for := await self._timetable.why_not_now()):
                 return Worked(detail=f"{waits_for}{self._refusal}")
-            if run is not None and await self._whereabouts.is_elsewhere(run.id):  # that one needs the lease
-                return Worked(detail=f"run {run.id!r} was begun on another machine, and goes on there; or cancel it")
+            if run is not None and await self._places.is_elsewhere(run.id):  # who is at it needs the lease, and says
+                return Worked()
             try:
                 async with self._leased():
                     return await self._look_after(run) if run else await self._begin_by_itself()
@@ -108,7 +115,7 @@ class Finetuner:
         """One run as it stands now, brought on where there is something to do. Raises NotFound."""
         async with self._turn:
             run = await self._runs.run(run_id)
-            if run.state not in UNFINISHED or await self._whereabouts.is_elsewhere(run_id):
+            if run.state not in UNFINISHED or await self._places.is_elsewhere(run_id):
                 return run
             try:
                 async with self._leased():

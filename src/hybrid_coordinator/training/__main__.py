@@ -12,8 +12,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from hybrid_coordinator.importing import importing
 from hybrid_coordinator.logic.recipes import resolve
+from hybrid_coordinator.quick_imports import quick_imports
 from hybrid_coordinator.training.checkpoints import Shelf
 from hybrid_coordinator.training.data import read_curriculum
 from hybrid_coordinator.training.failures import FAILURE, Stopped, report, translate
@@ -76,7 +76,7 @@ def _enter(folder: Path, order: Order, threads: int, tracker: Tracker, stop: Sto
     curriculum = read_curriculum(folder)
     weights = read_weights(order.base)
     check_memory(weights.parameters, order.recipe.memory_gb)
-    with importing():
+    with quick_imports():
         from hybrid_coordinator.training.devices import choose_device
 
     recipe = resolve(
@@ -85,7 +85,7 @@ def _enter(folder: Path, order: Order, threads: int, tracker: Tracker, stop: Sto
         rows=len(curriculum.train),
         device=choose_device(order.recipe.device),
     )
-    with importing():
+    with quick_imports():
         from hybrid_coordinator.training.stages import carry_out
 
     bound_memory(recipe.memory_gb)

@@ -21,7 +21,7 @@ from hybrid_coordinator.faces.cli.learning import follow_learning, show_learned
 from hybrid_coordinator.faces.cli.session import json_option, print_json, unwrap
 from hybrid_coordinator.faces.cli.showing import err, one_line, out, safe, show_report, show_value
 from hybrid_coordinator.faces.client import Client
-from hybrid_coordinator.importing import importing
+from hybrid_coordinator.quick_imports import quick_imports
 from hybrid_coordinator.settings import Settings, load_settings
 
 PACKAGE = Path(__file__).parents[2]
@@ -86,7 +86,7 @@ def _this_project() -> Path:
 
 
 async def _play(settings: Settings, path: Path, *, silent: bool) -> dict[str, Any]:
-    with importing():
+    with quick_imports():
         from hybrid_coordinator.app import default_model_path, open_house, pull_model  # takes a second
         from hybrid_coordinator.faces.house_client import HouseClient
 

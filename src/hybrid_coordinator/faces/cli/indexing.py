@@ -13,7 +13,7 @@ from hybrid_coordinator.errors import BadInput
 from hybrid_coordinator.faces.cli.session import call, json_option, print_json, run, unwrap
 from hybrid_coordinator.faces.cli.showing import err, out, safe
 from hybrid_coordinator.faces.client import Client
-from hybrid_coordinator.importing import importing
+from hybrid_coordinator.quick_imports import quick_imports
 from hybrid_coordinator.settings import load_settings
 
 
@@ -151,7 +151,7 @@ def _show_rows(summary: Mapping[str, Any]) -> None:
 @json_option
 def reindex(as_json: bool) -> None:
     """Embed all knowledge anew, after the embedder was changed. The old vectors serve until the new ones are whole."""
-    with importing():
+    with quick_imports():
         from hybrid_coordinator.app import rebuild_knowledge  # takes a second
 
     settings = load_settings()

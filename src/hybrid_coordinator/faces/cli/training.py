@@ -25,6 +25,9 @@ COLOURS = {
 OF_THE_EVENT = ("event", "doing", "is_waiting")
 """What an event says besides the version it is about."""
 
+MOST_RUNS = 100
+"""Runs that are listed, the newest; more are not told at once."""
+
 MOST_VERSIONS = 10
 """Versions that the report shows, the newest."""
 
@@ -67,7 +70,7 @@ def train(
     if (status_of is not None) + (cancel is not None) + listed > 1:
         raise BadInput("of --runs, --status and --cancel more than one was given: choose one")
     if listed:
-        found = call("training_runs")
+        found = call("training_runs", limit=MOST_RUNS)
         print_json(found) if as_json else show_runs(found["runs"])
         return
     if status_of is not None or cancel is not None:
@@ -204,7 +207,8 @@ def show_runs(runs: Sequence[Mapping[str, Any]]) -> None:
         out.print("nothing was trained yet: `hybrid-coordinator train`")
     for told in runs:
         came_to = f"[bold]{safe(told['version'])}[/]" if told["version"] else f"[red]{safe(told['error'])}[/]"
-        out.print(f"{told['created_at'][:16]} {told['state']:9} {safe(told['id'])} {told['rows']:,} rows {came_to}")
+        what = f"{safe(told['id'])} {safe(told['model'])}, {told['rows']:,} rows"
+        out.print(f"{told['created_at'][:16]} {told['state']:9} {what} {came_to}")
 
 
 def show_version(version: Mapping[str, Any]) -> None:

@@ -1,22 +1,23 @@
-"""Where the files of a run lie, for processes on several machines that share their records."""
+"""Where the files of a run lie, for processes with data folders of their own that share their records."""
 
 from hybrid_coordinator.errors import NotFound
 from hybrid_coordinator.ports import Runs, Workshop
 
 
-class Whereabouts:
-    """`name` tells this process from others on the same stores; it is the same after a restart."""
+class RunPlaces:
+    """`name` is that of the data folder here."""
 
     def __init__(self, runs: Runs, workshop: Workshop, name: str) -> None:
         self._runs = runs
         self._workshop = workshop
-        self.name = name
+        self._name = name
 
     async def is_elsewhere(self, run_id: str) -> bool:
-        """Whether another process began a run and nothing of it lies here: only that one can go on with it. A data
+        """Whether a run was launched from another data folder and nothing of it lies here: only there it can go on. A
         folder that was moved has another name, and its runs with it."""
         try:
             run = await self._runs.run(run_id)
         except NotFound:  # a version outlives the record of its run
             return False
-        return run.instance not in ("", self.name) and not await self._workshop.size(run_id)
+        is_ours = run.instance in ("", self._name) or not run.attempts
+        return not is_ours and not await self._workshop.size(run_id)
