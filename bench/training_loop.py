@@ -22,16 +22,16 @@ ASKERS = 2
 OPEN = ("candidate", "canary")
 DECIDED = ("canary", "serving", "held", "rejected")
 QUICK_RECIPE = "epochs = 5\n"
-QUICK_SETTINGS = {
-    "HYBRID_LOCAL_THREADS": "1",
-    "HYBRID_FINETUNE_THREADS": "1",
+IN_A_SUITE = {"HYBRID_LOCAL_THREADS": "1", "HYBRID_FINETUNE_THREADS": "1", "HYBRID_EXAM_GENERAL": "8"}
+"""The quick loop shares its machine with other tests."""
+
+UNBOUND = {
     "HYBRID_EXAM_GENERAL": "12",
     "HYBRID_PROMOTION_LEAST_ITEMS": "3",
     "HYBRID_PROMOTION_MOST_FORMAT_LOSS": "0.9",
     "HYBRID_PROMOTION_MOST_GENERAL_LOSS": "0.9",
 }
-"""It shares its machine with other tests. Of so few general questions and forms one more or less is beyond any bound;
-the others are the product's own."""
+"""Of so few general questions and forms one more or less is beyond any bound; the others are the product's own."""
 
 UNREJECTED = {"HYBRID_PROMOTION_LEAST_CHECKS": "1000000"}
 """Nothing is rejected for what it lost: where data are compared, both versions are asked."""
@@ -84,8 +84,8 @@ async def close_the_loop(folder: Path, facts: Sequence[Fact], *, quick: bool) ->
     lessons = [Lesson(question, fact.answer) for fact in facts for question in fact.taught]
     random.Random(len(lessons)).shuffle(lessons)  # nobody asks in the order of facts, and the newest rows are the test
     with serving_vendor({lesson.question: lesson.answer for lesson in lessons}) as vendor:
-        recipe = QUICK_RECIPE if quick else ""
-        async with training_house(folder, vendor, **_automatic(folder, len(lessons), recipe)) as house:
+        settings = _automatic(folder, len(lessons), QUICK_RECIPE if quick else "") | (IN_A_SUITE if quick else {})
+        async with training_house(folder, vendor, **settings) as house:
             watch = Watch()
             before = await ask_unseen(house, facts, arm="before")
             watch.lap("asking the base")
@@ -152,7 +152,7 @@ def _automatic(folder: Path, rows: int, recipe: str) -> dict[str, str]:
         "HYBRID_DATASET_EVERY_S": "5",
         "HYBRID_CANARY_SHARE": "0.5",
         "HYBRID_CANARY_WATCH_DAYS": "0",
-        **(QUICK_SETTINGS if recipe == QUICK_RECIPE else {}),
+        **(UNBOUND if recipe == QUICK_RECIPE else {}),
         "HYBRID_FINETUNE_RECIPE": str(file),
     }
 

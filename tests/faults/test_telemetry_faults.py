@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
 from threading import Timer
@@ -19,9 +20,11 @@ import pytest
 from hybrid_coordinator.backends.clock import SystemClock
 from hybrid_coordinator.backends.ledger.database import Database
 from hybrid_coordinator.backends.ledger.event_log import SqlEventLog
+from hybrid_coordinator.backends.telemetry.dead_letters import DeadLetterFile
 from hybrid_coordinator.backends.telemetry.finding import Whereabouts
 from hybrid_coordinator.backends.telemetry.own_file import OwnTelemetryFile
 from hybrid_coordinator.backends.telemetry.tailing import TailedFiles
+from hybrid_coordinator.domain.telemetry import DeadLetter
 from hybrid_coordinator.errors import StorageFull
 from hybrid_coordinator.flows.journal import Journal, JournalWriter
 from hybrid_coordinator.flows.telemetry import Intake
@@ -349,3 +352,19 @@ async def test_a_gzip_that_unpacks_to_a_thousand_times_its_size_keeps_memory_fla
 
     assert (figures["events"], figures["dead_letters"]) == (1, 0)
     assert figures["grown_mb"] < MOST_GROWN_MB
+
+
+def test_what_two_processes_find_at_a_time_is_kept_once(tmp_path: Path) -> None:
+    file = tmp_path / "dead-letters.jsonl"
+    letters = [DeadLetter("events.jsonl", number * 100, number, "no JSON", b"half a line") for number in range(200)]
+    writers = [DeadLetterFile(file, 1_000_000) for _ in range(4)]
+
+    def write(writer: DeadLetterFile) -> None:
+        for start in range(0, 200, 10):
+            writer.write(letters[start : start + 10])
+
+    with ThreadPoolExecutor(len(writers)) as threads:
+        list(threads.map(write, writers))
+
+    kept = [json.loads(line)["line"] for line in file.read_text().splitlines()]
+    assert sorted(kept) == list(range(200))

@@ -370,7 +370,8 @@ async def test_dead_letters_take_no_more_room_than_allowed(tmp_path: Path) -> No
 
     figures = await desk.catch_up()
 
-    sizes = [path.stat().st_size for path in desk.dead_letters.parent.iterdir()]
+    files = [path for path in desk.dead_letters.parent.iterdir() if path.suffix != ".lock"]
+    sizes = [path.stat().st_size for path in files]
     assert figures["dead_letters"] == 5_000
     assert len(sizes) == 2
     assert sum(sizes) <= 20_000

@@ -1,20 +1,26 @@
 """The file of lines that are no events.
 
 A letter is on disk before the position behind it is committed, so a kill in between has it written again: it is known
-by where it stood and how it begins, and kept once. Two files, each at most half of what is allowed, take turns.
+by where it stood and how it begins, and kept once, also where two processes find it at a time. Two files, each at most
+half of what is allowed, take turns.
 """
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from hashlib import blake2b
 from pathlib import Path
 
 import orjson
+from filelock import FileLock, Timeout
 
 from hybrid_coordinator.backends.telemetry.disk import writing
 from hybrid_coordinator.domain.telemetry import DeadLetter
+from hybrid_coordinator.errors import Unavailable
 
 _Known = tuple[str, int, str]
+
+LOCK_WAIT_S = 30.0
 
 
 class DeadLetterFile:
@@ -31,10 +37,20 @@ class DeadLetterFile:
         """Keep those that are new. Raises StorageFull, or another Unavailable; trying again keeps none twice."""
         with writing(self._path):
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            if self._size != _size(self._path):
-                self._read()
-            fresh = {_sign(letter): _line(letter) for letter in letters if _sign(letter) not in self._known}
-            self._append_in_turns(fresh)
+            with self._alone():
+                if self._size != _size(self._path):
+                    self._read()
+                fresh = {_sign(letter): _line(letter) for letter in letters if _sign(letter) not in self._known}
+                self._append_in_turns(fresh)
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Among all processes that write to the file."""
+        try:
+            with FileLock(self._path.with_name(f"{self._path.name}.lock"), timeout=LOCK_WAIT_S):
+                yield
+        except Timeout as error:
+            raise Unavailable(f"another process holds {str(self._path)!r} for {LOCK_WAIT_S:g} s; try again") from error
 
     def _read(self) -> None:
         """Know again what is kept; half a line, from a kill, is cut off."""
