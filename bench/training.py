@@ -56,7 +56,7 @@ BARS = {"base_accuracy": 0.05, "tuned_accuracy": 0.90, "regression_delta": 0.05,
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--quick", action="store_true", help="Five facts, five epochs, few general questions: some minutes, no bars."
+        "--quick", action="store_true", help="Five facts, four epochs, few general questions: some minutes, no bars."
     )
     parser.add_argument("--only", nargs="+", choices=PARTS, default=["loop", "harm"], help="Which parts.")
     parser.add_argument(

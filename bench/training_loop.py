@@ -21,7 +21,8 @@ LONGEST_S = 1_500.0
 ASKERS = 2
 OPEN = ("candidate", "canary")
 DECIDED = ("canary", "serving", "held", "rejected")
-QUICK_RECIPE = "epochs = 5\n"
+QUICK_RECIPE = "epochs = 4\n"
+VALUE_RECIPE = "epochs = 5\n"
 IN_A_SUITE = {"HYBRID_LOCAL_THREADS": "1", "HYBRID_FINETUNE_THREADS": "1", "HYBRID_EXAM_GENERAL": "8"}
 """The quick loop shares its machine with other tests."""
 
@@ -119,7 +120,7 @@ async def decide_on(folder: Path, lessons: Sequence[Lesson], recipe: str) -> Map
 
 async def train_and_ask(folder: Path, lessons: Sequence[Lesson], facts: Sequence[Fact]) -> Score:
     """How the unseen phrasings are answered after training on these lessons, whatever the measurement decided."""
-    async with _taught(folder, lessons, QUICK_RECIPE, **UNREJECTED) as house:
+    async with _taught(folder, lessons, VALUE_RECIPE, **UNBOUND, **UNREJECTED) as house:
         version = await _reach(house, DECIDED, Watch())
         await house.call("deploy_version", name=version["name"], everybody=True, why="the benchmark compares data")
         return await ask_unseen(house, facts, arm="trained")
