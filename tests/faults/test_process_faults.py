@@ -66,7 +66,7 @@ def test_a_server_without_a_whole_mcp_says_so_and_answers_everybody_else(tmp_pat
         health = httpx2.get(f"{server.url}/health", timeout=60, trust_env=False)
 
     assert {(one.status_code, one.json()["error"]["message"]) for one in asked} == {
-        (503, "MCP cannot be loaded (the server's log says why); restart the server")
+        (503, "MCP does not run here (the server's log says why); restart the server")
     }
     assert health.status_code == 200
     assert "half of it is missing" in server.log.read_text()

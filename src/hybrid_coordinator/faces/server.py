@@ -72,7 +72,7 @@ class _LateMcp:
         self._wanted.set()
         await self._opened.wait()
         if self._app is None:
-            raise Unavailable("MCP cannot be loaded (the server's log says why); restart the server")
+            raise Unavailable("MCP does not run here (the server's log says why); restart the server")
         await self._app(scope, receive, send)
 
     async def run(self) -> None:
@@ -80,14 +80,14 @@ class _LateMcp:
         await self._wanted.wait()
         try:
             mcp = (await anyio.to_thread.run_sync(_import_mcp))(self._house)
+            async with mcp.running():
+                self._app = mcp.app
+                self._opened.set()
+                await anyio.sleep_forever()
         except Exception:
-            logger.exception("MCP cannot be loaded")
+            logger.exception("MCP cannot be loaded, or broke off")
+            self._app = None
             self._opened.set()
-            return
-        async with mcp.running():
-            self._app = mcp.app
-            self._opened.set()
-            await anyio.sleep_forever()
 
 
 def _import_mcp() -> "Callable[[House], McpFace]":

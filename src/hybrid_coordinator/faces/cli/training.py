@@ -67,8 +67,8 @@ def train(
 
     A run that was interrupted goes on where it was: the same command takes it up again.
     """
-    if (status_of is not None) + (cancel is not None) + listed > 1:
-        raise BadInput("of --runs, --status and --cancel more than one was given: choose one")
+    if (status_of is not None) + (cancel is not None) + listed + detach > 1:
+        raise BadInput("of --runs, --status, --cancel and --detach more than one was given: choose one")
     if listed:
         found = call("training_runs", limit=MOST_RUNS)
         print_json(found) if as_json else show_runs(found["runs"])
